@@ -1,0 +1,27 @@
+"""The goals, each beside the row and the workload that it is about."""
+
+from row import Goal
+
+MS = 1e-3
+
+GOALS = {
+    "P1": Goal("≥ 60 x Aim", ratio=60.0),
+    "P1 floor": Goal("ours ≤ 1.5 x floor", ratio=1 / 1.5),
+    "P2": Goal("≤ 1 ms", limit=1 * MS),
+    "P3": Goal("≤ 50 ms", limit=50 * MS),
+    "P4 S": Goal("≤ 0.5 s", limit=0.5),
+    "P6 M": Goal("≤ 2 ms", limit=2 * MS),
+    "P7 M": Goal("≤ 5 ms", limit=5 * MS),
+    "P8 M": Goal("≤ 15 ms", limit=15 * MS),
+    "P9 M": Goal("≤ 25 ms", limit=25 * MS),
+    "P10 S": Goal("≤ 20 ms", limit=20 * MS),
+    "P10 M": Goal("≤ 150 ms", limit=150 * MS),
+    "P12 S": Goal("≤ 10 MB", limit=10e6),
+    "P12 log S": Goal("≤ 60 B", limit=60),
+    "P12 points S": Goal("≤ 20 B", limit=20),
+}
+
+
+def goal_for(key: str, workload: str = "") -> Goal | None:
+    """The goal of a row, if there is one for that workload."""
+    return GOALS.get(f"{key} {workload}".strip())

@@ -1,0 +1,135 @@
+"""Runstone's speed and size beside Aim's, on the same data with the same answers.
+
+    python tools/bench/main.py                       # everything; minutes, mostly Aim's
+    python tools/bench/main.py --quick               # small workloads, about a minute
+    python tools/bench/main.py --only P1,P6 --workload M --no-peer --json out.json
+
+Times are never asserted: they drift with the machine, and the ratio is what counts. The exit code is 1 only
+if a store gave a wrong answer or a row could not be measured.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from comparison import Comparison
+from environment import InstallError, aim_interpreter
+from facts import load, machine_facts
+from indexing import disk_rows, index_rows, write_rows
+from peer import Peer, PeerError
+from querying import query_rows
+from questions import QUESTIONS
+from report import show, write_json
+from repositories import Repositories
+from rich.console import Console
+from row import OURS, Row
+from workload import WORKLOADS, named
+from writing import import_rows, open_rows, track_rows
+
+TOP = Path(__file__).resolve().parents[2]
+ROWS = ("W", "P1", "P2", "P3", "P4", *QUESTIONS, "P12")
+
+
+def arguments() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--only", type=_row_list, default=set(ROWS), metavar="ROWS", help=f"of {','.join(ROWS)}"
+    )
+    parser.add_argument("--workload", choices=[*WORKLOADS], help="only this one (default: all)")
+    parser.add_argument("--rounds", type=int, default=3, help="turns of each store (default: %(default)s)")
+    parser.add_argument("--quick", action="store_true", help="small workloads and few samples")
+    parser.add_argument("--peer", choices=["aim"], default="aim", help="whom to compare with")
+    parser.add_argument("--no-peer", dest="peer", action="store_const", const="", help="Runstone alone")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write every sample to FILE")
+    parser.add_argument("--data", type=Path, default=TOP / "bench-data", help="folder for the repositories")
+    parser.add_argument(
+        "--envs", type=Path, default=TOP / "bench-envs", help="folder for peers' environments"
+    )
+    parser.add_argument("--keep", action="store_true", help="keep Runstone's repositories too, to look at")
+    return parser.parse_args()
+
+
+def _row_list(text: str) -> set[str]:
+    wanted = set(text.split(","))
+    if unknown := wanted - set(ROWS):
+        raise argparse.ArgumentTypeError(f"no such row: {', '.join(sorted(unknown))}")
+    return wanted
+
+
+def find_stores(options: argparse.Namespace, console: Console) -> tuple[list[Peer], str]:
+    """Runstone by this interpreter, and the peer by its own; and why there is no peer, if there is none."""
+    log = options.data / "drivers.log"
+    stores = [Peer(OURS, Path(sys.executable), "runstone_driver.py", "runstone", log)]
+    if not options.peer:
+        return stores, "not asked for"
+    console.print("Aim's environment …")
+    try:
+        stores.append(Peer("aim", aim_interpreter(options.envs), "aim_driver.py", "aim", log))
+    except InstallError as error:
+        return stores, f"could not be installed: {error}"
+    return stores, ""
+
+
+def versions(stores: list[Peer]) -> dict[str, dict[str, str]]:
+    """What each driver runs on."""
+    found = {}
+    for peer in stores:
+        found[peer.name] = peer.fresh("facts")
+    return found
+
+
+def measure(comparison: Comparison, options: argparse.Namespace) -> list[Row]:
+    """Every wanted row; the rows about the writer come before anything large is on the disk."""
+    wanted, rows = options.only, []
+    for key, make in (("P1", track_rows), ("P2", open_rows), ("P3", import_rows)):
+        if key in wanted:
+            rows += make(comparison)
+    for name in [options.workload] if options.workload else WORKLOADS:
+        workload = named(name, quick=options.quick)
+        if "W" in wanted:
+            rows += write_rows(comparison, workload)
+        if "P4" in wanted and name == "S":
+            rows += index_rows(comparison, workload)
+        if "P12" in wanted and name == "S":
+            rows += disk_rows(comparison, workload)
+        if wanted & set(QUESTIONS):
+            rows += query_rows(comparison, workload, wanted)
+    return rows
+
+
+def main() -> int:
+    """Measure, print, and say by the exit code whether the answers agree."""
+    options, progress = arguments(), Console(stderr=True)
+    options.data.mkdir(parents=True, exist_ok=True)
+    repositories = Repositories(options.data)
+    try:
+        stores, absent = find_stores(options, progress)
+        facts: dict[str, Any] = machine_facts(options.data)
+        found = versions(stores)
+        comparison = Comparison(stores, repositories, options.rounds, options.quick, progress, found)
+        rows = measure(comparison, options)
+    except PeerError as error:
+        progress.print(str(error), style="red", markup=False)
+        return 1
+    finally:
+        if not options.keep:
+            repositories.clean()
+    facts["load after"] = load()
+    facts.update(found | {f"{store} failed": error for store, error in comparison.broken.items()})
+    if absent:
+        facts["aim"] = absent
+    # a file or a pipe has no width of its own, and the table needs this much
+    console = Console() if sys.stdout.isatty() else Console(width=170)
+    show(console, rows, facts, options.peer, judge=not options.quick)
+    if options.json:
+        write_json(options.json, rows, facts)
+    wrong = any(row.failed or row.answers not in ("", "equal") for row in rows)
+    return 1 if wrong or comparison.broken else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

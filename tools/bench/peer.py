@@ -1,0 +1,96 @@
+"""A store under measure: a driver process that is spoken to in JSON lines."""
+
+import contextlib
+import json
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO, cast
+
+HERE = Path(__file__).parent
+Progress = Callable[[int], None]
+
+
+class PeerError(Exception):
+    """A driver failed; the text holds its traceback."""
+
+
+class Process:
+    """One running driver. Its warnings and progress bars go to a file."""
+
+    def __init__(self, name: str, interpreter: Path, script: str, errors: Path) -> None:
+        self._name, self._errors = name, errors
+        errors.parent.mkdir(parents=True, exist_ok=True)
+        with errors.open("a") as sink:
+            self._process = subprocess.Popen(
+                [interpreter, HERE / script],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=sink,
+                text=True,
+                env=clean_environment(),
+            )
+        self._input = cast(TextIO, self._process.stdin)
+        self._output = cast(TextIO, self._process.stdout)
+
+    def call(self, command: str, progress: Progress | None = None, **arguments: Any) -> Any:
+        """Send one command and wait for its result."""
+        with contextlib.suppress(BrokenPipeError):  # the loop below then ends at once, and says so
+            self._input.write(json.dumps({"do": command, **arguments}) + "\n")
+            self._input.flush()
+        for line in self._output:
+            message = json.loads(line)
+            if "progress" in message:
+                if progress:
+                    progress(message["progress"])
+            elif "error" in message:
+                raise PeerError(f"{self._name}: `{command}` failed\n{message['error']}")
+            else:
+                return message["result"]
+        raise PeerError(f"{self._name}: the driver ended during `{command}`; see {self._errors}")
+
+    def close(self) -> None:
+        """Let the driver end by itself."""
+        with contextlib.suppress(BrokenPipeError):
+            self._input.close()
+        self._output.close()
+        self._process.wait()
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A store: how it is called, which interpreter runs its driver, what a user imports from it."""
+
+    name: str
+    interpreter: Path
+    script: str
+    module: str
+    log: Path
+
+    @contextlib.contextmanager
+    def process(self) -> Iterator[Process]:
+        """A driver in a fresh process."""
+        process = Process(self.name, self.interpreter, self.script, self.log)
+        try:
+            yield process
+        finally:
+            process.close()
+
+    def fresh(self, command: str, **arguments: Any) -> Any:
+        """The result of one command in a process of its own."""
+        with self.process() as process:
+            return process.call(command, **arguments)
+
+    def python_seconds(self, code: str) -> float:
+        """Wall time of a fresh interpreter that runs `code`."""
+        started = time.perf_counter()
+        subprocess.run([self.interpreter, "-c", code], check=True, env=clean_environment(), cwd="/")
+        return time.perf_counter() - started
+
+
+def clean_environment() -> dict[str, str]:
+    """This process's variables without those that put foreign modules in a driver's way."""
+    return {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "VIRTUAL_ENV")}

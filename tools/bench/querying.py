@@ -1,0 +1,97 @@
+"""The rows about queries: P6 to P10, warm and in a fresh process, with the answers compared."""
+
+from contextlib import suppress
+
+from comparison import Comparison, Samples
+from goals import goal_for
+from peer import Peer, PeerError, Process
+from questions import QUESTIONS, Question, Truth, difference
+from row import Row
+from workload import Workload
+
+TITLES = {
+    "P6": "one run of all, hashes out",
+    "P7": "range and equality, 2 % match, hashes out",
+    "P8": "half of all runs, hashes out",
+    "P9": "metrics of 7.7 % of the runs, all points",
+    "P10": "two metrics of every run, all points",
+}
+WITH_COLD = ("P6", "P9")
+WITH_OBJECTS = ("P6", "P8")
+MOST = 30
+"""Variants asked in one turn at most; a slow store's turn ends with its budget, after one query at least."""
+
+
+def query_rows(comparison: Comparison, workload: Workload, wanted: set[str]) -> list[Row]:
+    """The wanted rows among P6 to P10. One process for each store serves all warm rows."""
+    rows, examination = [], Examination(comparison, workload)
+    with comparison.processes() as processes:
+        for key in filter(wanted.__contains__, QUESTIONS):
+            rows += examination.warm_rows(QUESTIONS[key], processes)
+            if key in WITH_COLD:
+                rows.append(examination.cold_row(QUESTIONS[key]))
+    return rows
+
+
+class Examination:
+    """The questions about one workload, asked of every store that has it."""
+
+    def __init__(self, comparison: Comparison, workload: Workload) -> None:
+        self._comparison, self._workload = comparison, workload
+        self._repositories = comparison.written(workload)
+        self._truth = Truth(workload)
+        self._budget = 0.1 if comparison.quick else 0.5
+
+    def warm_rows(self, question: Question, processes: dict[str, Process]) -> list[Row]:
+        """Repeated queries in processes that have answered before, a new variant each time."""
+        key, name = question.row, self._workload.name
+        row = Row(key, TITLES[key], workload=name, goal=goal_for(key, name))
+        row.answers = self._compare(question, processes)
+        rows = [self._interleave(row, question, question.kind, processes)]
+        if key in WITH_OBJECTS:
+            row = Row(f"{key} objects", "the same as run objects (iter_runs)", workload=name)
+            rows.append(self._interleave(row, question, "run_objects", processes))
+        return rows
+
+    def cold_row(self, question: Question) -> Row:
+        """From `Repo(path)` to the first answer of a fresh process; files are in the page cache."""
+        query = question.make(0, self._workload).aimql
+
+        def sampler(peer: Peer) -> Samples:
+            path = self._repositories[peer.name].path
+            return lambda: [peer.fresh("first", path=path, kind=question.kind, query=query)]
+
+        row = Row(f"{question.row} cold", "the same, first query of a process", workload=self._workload.name)
+        stores = [peer for peer in self._comparison.stores if peer.name in self._repositories]
+        return self._comparison.interleave(row, {peer.name: sampler(peer) for peer in stores})
+
+    def _interleave(self, row: Row, question: Question, kind: str, processes: dict[str, Process]) -> Row:
+        samplers = {
+            store: self._sampler(processes[store], written.path, question, kind)
+            for store, written in self._repositories.items()
+        }
+        return self._comparison.interleave(row, samplers)
+
+    def _sampler(self, process: Process, path: str, question: Question, kind: str) -> Samples:
+        """Each turn asks variants that were not asked before."""
+        turns = iter(range(self._comparison.rounds))
+
+        def sample() -> list[float]:
+            variants = question.variants(self._workload, next(turns) * MOST, MOST)
+            queries = [variant.aimql for variant in variants]
+            return process.call("ask", path=path, kind=kind, queries=queries, budget=self._budget)
+
+        return sample
+
+    def _compare(self, question: Question, processes: dict[str, Process]) -> str:
+        """Hold every store's answers against the truth, which warms the stores up too."""
+        wrong = []
+        for variant in question.variants(self._workload, 0, 3 if question.kind == "runs" else 1):
+            right = self._truth.answer(question.kind, variant)
+            for store, written in self._repositories.items():
+                asked = {"path": written.path, "kind": question.kind, "query": variant.aimql}
+                with suppress(PeerError):  # timing it will fail again, and say so in its row
+                    answer = processes[store].call("answer", labels=written.labels, **asked)
+                    if problem := difference(answer, right):
+                        wrong.append(f"{store}, `{variant.aimql}`: {problem}")
+        return "; ".join(wrong) or "equal"

@@ -1,0 +1,88 @@
+"""What is printed and written at the end."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from row import OURS, Row
+
+TIME_UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
+SIZE_UNITS = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"), (1.0, "B"))
+
+
+def fitting_unit(value: float, unit: str) -> tuple[float, str]:
+    """The scale and the name of the unit in which the value is a handy number."""
+    units = TIME_UNITS if unit == "s" else SIZE_UNITS
+    return next((pair for pair in units if abs(value) >= pair[0] * 0.9995), units[-1])
+
+
+def number(value: float) -> str:
+    """Three digits, and never an exponent."""
+    return f"{value:.3g}" if abs(value) < 999.5 else f"{value:,.0f}"
+
+
+def cells(row: Row, store: str) -> tuple[str, str]:
+    """The median with its unit, and the spread in the same unit: 0.00213 s is "2.13 ms"."""
+    if store in row.failed:
+        return "failed", ""
+    middle = row.median(store)
+    if middle is None:
+        return "-", ""
+    scale, name = fitting_unit(middle, row.unit)
+    low, high = (number(pick(row.samples[store]) / scale) for pick in (min, max))
+    spread = f"{low} … {high}" if len(row.samples[store]) > 1 else ""
+    return f"{number(middle / scale)} {name}", spread
+
+
+def table(rows: list[Row], peer: str, *, judge: bool) -> Table:
+    """The rows side by side; goals are judged only if the sizes are the goals' own."""
+    made = Table(title="Runstone beside Aim: median, and min … max of all rounds", title_justify="left")
+    for name in ("#", "measure", "on"):
+        made.add_column(name, no_wrap=True)
+    for name in ("Runstone", "min … max", "Aim", "min … max", "Aim / ours"):
+        made.add_column(name, justify="right", no_wrap=True, style="dim" if "…" in name else "")
+    made.add_column("goal", no_wrap=True)
+    made.add_column("answers", no_wrap=True)
+    for row in rows:
+        other = "floor" if "floor" in row.samples else peer
+        ratio = row.ratio(other)
+        made.add_row(
+            *(row.key, row.title, row.workload),
+            *cells(row, OURS),
+            *cells(row, other),
+            "-" if ratio is None else f"{number(ratio)} x",
+            _goal(row, other, judge=judge),
+            row.answers if row.answers in ("", "equal") else "[red]DIFFERENT[/red]",
+        )
+    return made
+
+
+def _goal(row: Row, peer: str, *, judge: bool) -> str:
+    if row.goal is None:
+        return ""
+    reached = row.reached(peer) if judge else None
+    if reached is None:
+        return row.goal.text
+    return f"[green]{row.goal.text} ✓[/green]" if reached else f"[yellow]{row.goal.text} ✗[/yellow]"
+
+
+def show(console: Console, rows: list[Row], facts: dict[str, Any], peer: str, *, judge: bool) -> None:
+    """Facts, table, and everything that went wrong in full."""
+    console.print()
+    for name, value in facts.items():
+        text = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
+        console.print(f"{name:>12}: {text}", highlight=False, markup=False)
+    console.print(table(rows, peer, judge=judge))
+    for row in rows:
+        if row.answers not in ("", "equal"):
+            console.print(f"{row.key} {row.workload}: {row.answers}", style="red", markup=False)
+        for store, error in row.failed.items():
+            console.print(f"{row.key} {row.workload}, {store} failed: {error}", style="red", markup=False)
+
+
+def write_json(file: Path, rows: list[Row], facts: dict[str, Any]) -> None:
+    """Everything that was measured, each sample included."""
+    content = {"facts": facts, "rows": [row.as_json() for row in rows]}
+    file.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")

@@ -1,0 +1,84 @@
+"""The repositories that are measured: written once through each store's public API, from the same data."""
+
+import json
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from peer import Peer, Progress
+from row import OURS
+from workload import Workload
+
+
+@dataclass(frozen=True)
+class Written:
+    """A repository with a workload in it; `labels` says which run hash is which run of the workload."""
+
+    path: str
+    labels: dict[str, str]
+    write_seconds: float
+    index_seconds: float
+
+
+class Repositories:
+    """The data folder.
+
+    Ours are written anew each time, because the code that writes them is what is being changed. A peer's
+    are kept: Aim takes minutes for workload M, and its version is part of the folder's name.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._scratch = folder / "scratch"
+        self._made: dict[tuple[str, str], Written] = {}
+        for stale in (self._scratch, folder / OURS):
+            shutil.rmtree(stale, ignore_errors=True)
+
+    def empty(self, peer: Peer) -> str:
+        """An empty repository for the rows that write."""
+        path = str(self._scratch / peer.name)
+        peer.fresh("create", path=path)
+        return path
+
+    def written(self, peer: Peer, version: str, workload: Workload, progress: Progress) -> Written:
+        """The repository of that store with that workload, written and indexed if it isn't there."""
+        key = (peer.name, workload.key)
+        if key not in self._made:
+            home = self.folder / (OURS if peer.name == OURS else f"{peer.name}-{version}") / workload.key
+            self._made[key] = _load(home) or _write(home, peer, workload, progress)
+        return self._made[key]
+
+    def clean(self) -> None:
+        """Remove ours and the scratch; a peer's stay for the next time."""
+        for folder in (self._scratch, self.folder / OURS):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _load(home: Path) -> Written | None:
+    """A repository that was finished earlier: the note beside it is written last."""
+    note = home / "written.json"
+    return Written(path=str(home / "repo"), **json.loads(note.read_text())) if note.exists() else None
+
+
+def _write(home: Path, peer: Peer, workload: Workload, progress: Progress) -> Written:
+    shutil.rmtree(home, ignore_errors=True)
+    path = str(home / "repo")
+    with peer.process() as process:
+        process.call("create", path=path)
+        size = {"name": workload.name, "runs": workload.runs, "points": workload.points}
+        done = process.call("write", progress, path=path, **size)
+    written = Written(path, done["labels"], done["seconds"], peer.fresh("index", path=path))
+    note = {key: value for key, value in asdict(written).items() if key != "path"}
+    (home / "written.json").write_text(json.dumps(note))
+    return written
+
+
+def size(paths: list[str]) -> tuple[int, int]:
+    """(bytes allocated on disk, bytes of content) of files and folders; the first is what `du` says."""
+    allocated = content = 0
+    for root in map(Path, paths):
+        for file in (root, *root.rglob("*")):
+            status = file.lstat()
+            allocated += status.st_blocks * 512
+            content += status.st_size if file.is_file() else 0
+    return allocated, content

@@ -1,0 +1,75 @@
+"""The rows about the writer: P1, P2, P3."""
+
+import random
+
+from comparison import Comparison, Samples
+from goals import goal_for
+from peer import Peer
+from row import OURS, Row
+
+CALLS = 5_000
+WARM_UP = 200
+
+
+def values(count: int) -> list[float]:
+    """Numbers with all their digits, as losses have."""
+    rng = random.Random(1)
+    return [rng.random() for _ in range(count)]
+
+
+def track_rows(comparison: Comparison) -> list[Row]:
+    """P1: `track()` of one number in a loop, beside the floor, and the 99th percentile of single calls."""
+    calls, warm_up = (500, 50) if comparison.quick else (CALLS, WARM_UP)
+    paths = {peer.name: comparison.repositories.empty(peer) for peer in comparison.stores}
+    loop = Row("P1", "track() of one number, mean of a loop", goal=goal_for("P1"))
+    floor = Row("P1 floor", "the floor (second number): encode, CRC, os.write", goal=goal_for("P1 floor"))
+    slow = Row("P1 p99", "track() of one number, 99th percentile")
+    numbers = values(calls)
+    with comparison.processes() as processes:
+
+        def sampler(store: str, command: str) -> Samples:
+            asked = {"path": paths[store], "values": numbers, "warm_up": warm_up}
+            return lambda: [processes[store].call(command, **asked) for _ in range(3)]
+
+        loops = {store: sampler(store, "track") for store in processes}
+        # the floor takes its turn between the stores, so that it drifts with them
+        comparison.interleave(loop, {OURS: loops.pop(OURS), "floor": sampler(OURS, "floor"), **loops})
+        comparison.interleave(slow, {store: sampler(store, "track_each") for store in processes})
+    floor.samples = {OURS: loop.samples.get(OURS, []), "floor": loop.samples.pop("floor", [])}
+    return [loop, floor, slow]
+
+
+def open_rows(comparison: Comparison) -> list[Row]:
+    """P2: from `Run(...)` to the return of its first `track()`, in a warm process and in a fresh one."""
+    paths = {peer.name: comparison.repositories.empty(peer) for peer in comparison.stores}
+    warm = Row("P2", "open a run, first event written", goal=goal_for("P2"))
+    cold = Row("P2 cold", "the same, first run of a process (imports not counted)")
+    count = 5 if comparison.quick else 20
+    with comparison.processes() as processes:
+        for store, process in processes.items():
+            process.call("open_and_track", path=paths[store], count=2)
+
+        def sampler(store: str) -> Samples:
+            return lambda: processes[store].call("open_and_track", path=paths[store], count=count)
+
+        comparison.interleave(warm, {store: sampler(store) for store in processes})
+
+    def fresh(peer: Peer) -> Samples:
+        return lambda: peer.fresh("open_and_track", path=paths[peer.name], count=1)
+
+    comparison.interleave(cold, {peer.name: fresh(peer) for peer in comparison.stores})
+    return [warm, cold]
+
+
+def import_rows(comparison: Comparison) -> list[Row]:
+    """P3: wall time of an interpreter that imports Run, less that of one that does nothing."""
+    row = Row("P3", "import Run in a fresh process, over bare Python", goal=goal_for("P3"))
+    pairs = 2 if comparison.quick else 5
+
+    def sampler(peer: Peer) -> Samples:
+        code = f"from {peer.module} import Run"
+        return lambda: [peer.python_seconds(code) - peer.python_seconds("pass") for _ in range(pairs)]
+
+    for peer in comparison.stores:  # byte-code and page cache
+        peer.python_seconds(f"from {peer.module} import Run")
+    return [comparison.interleave(row, {peer.name: sampler(peer) for peer in comparison.stores})]

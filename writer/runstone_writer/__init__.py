@@ -1,0 +1,33 @@
+"""The writing room of Runstone: the log format (both its ends), and `Run`, which appends to it."""
+
+from .errors import (
+    CorruptionError,
+    FormatVersionError,
+    IndexBusyError,
+    MissingKeyError,
+    MissingRepoError,
+    MissingRunError,
+    QueryError,
+    ReadOnlyError,
+    RunstoneError,
+    StoreError,
+    UsageError,
+    ValueTypeError,
+)
+from .run import Run
+
+__all__ = [
+    "CorruptionError",
+    "FormatVersionError",
+    "IndexBusyError",
+    "MissingKeyError",
+    "MissingRepoError",
+    "MissingRunError",
+    "QueryError",
+    "ReadOnlyError",
+    "Run",
+    "RunstoneError",
+    "StoreError",
+    "UsageError",
+    "ValueTypeError",
+]

@@ -1,0 +1,216 @@
+"""Where things are in a repository folder, and the version of its format (docs/format/repository.md)."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import socket
+import time
+from zlib import crc32
+
+import orjson
+
+from .errors import FormatVersionError, MissingRepoError, StoreError, UsageError
+
+FOLDER = ".runstone"
+REPOSITORY_FORMAT = 1
+LOG_SUFFIX = ".jsonl"
+
+_SAFE_HASH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_\-]{0,127}")
+_LOG_NAME = re.compile(r"([0-9a-f]{11}-[0-9a-f]{12})(?:\.([1-9][0-9]{0,5}))?\.jsonl")
+
+
+class Layout:
+    """The paths inside one ``.runstone`` folder. Makes nothing by itself."""
+
+    def __init__(self, root: str) -> None:
+        self.root = root
+        self.logs = os.path.join(root, "logs")
+        self.live = os.path.join(root, "live")
+        self.blobs = os.path.join(root, "blobs")
+        self.index = os.path.join(root, "index")
+
+    def run_folder(self, run: str) -> str:
+        return os.path.join(self.logs, shard(run), run)
+
+    def log_path(self, run: str, name: str) -> str:
+        return os.path.join(self.run_folder(run), name)
+
+    def hint_path(self, run: str, writer: str) -> str:
+        return os.path.join(self.live, f"{run}.{writer}")
+
+    def runs(self) -> list[str]:
+        """Return every run hash that has a folder, in no order. Costs one listing per shard."""
+        found = []
+        for folder in _listed(self.logs):
+            found += [entry.name for entry in _listed(folder.path) if is_safe_hash(entry.name)]
+        return found
+
+    def log_names(self, run: str) -> list[str]:
+        """Return the names of a run's log files, in the order in which they apply within each writer."""
+        names = [entry.name for entry in _listed(self.run_folder(run)) if entry.name.endswith(LOG_SUFFIX)]
+        return sorted((name for name in names if parse_log_name(name)), key=log_order)
+
+
+def shard(run: str) -> str:
+    """Return the two hex digits of the folder that a run's folder lies in; even for any choice of hashes."""
+    return f"{crc32(run.encode()) & 0xFF:02x}"
+
+
+def is_safe_hash(run: str) -> bool:
+    """Tell whether `run` may be a run's hash: a plain file name, so that it can't lead out of the repository."""
+    return _SAFE_HASH.fullmatch(run) is not None
+
+
+def check_hash(run: str) -> str:
+    """Return `run`, or raise UsageError if it could not be a run's hash."""
+    if not isinstance(run, str) or not is_safe_hash(run):
+        raise UsageError(
+            f"not a run hash: {run!r}",
+            hint="A hash is 1 to 128 letters, digits, '_' or '-', and does not start with '-'.",
+        )
+    return run
+
+
+def new_hash() -> str:
+    """Return a fresh run hash: 24 hex digits, as in Aim."""
+    return os.urandom(12).hex()
+
+
+def new_writer() -> str:
+    """Return a fresh writer id: its creation time in ms (11 hex digits), a dash, 12 random hex digits.
+
+    Ids sort by creation time, and the time base of a log can be read off its name alone.
+    """
+    return f"{time.time_ns() // 1_000_000:011x}-{os.urandom(6).hex()}"
+
+
+def writer_time(writer: str) -> int:
+    """Return the time base of a writer's log: microseconds since the epoch."""
+    return int(writer[:11], 16) * 1000
+
+
+def log_name(writer: str, part: int) -> str:
+    return f"{writer}.{part}{LOG_SUFFIX}" if part else writer + LOG_SUFFIX
+
+
+def parse_log_name(name: str) -> tuple[str, int] | None:
+    """Return (writer, part) of a log's file name, or None for a foreign file."""
+    found = _LOG_NAME.fullmatch(name)
+    return None if found is None else (found[1], int(found[2] or 0))
+
+
+def log_order(name: str) -> tuple[str, int]:
+    return parse_log_name(name) or (name, 0)
+
+
+def host() -> str:
+    return socket.gethostname()
+
+
+def find_repo(start: str | os.PathLike[str] | None = None) -> str | None:
+    """Return the nearest ``.runstone`` folder at or above `start` (default: the current folder), or None."""
+    here = os.path.abspath(os.fspath(start) if start is not None else os.curdir)
+    while True:
+        candidate = os.path.join(here, FOLDER)
+        if os.path.isfile(os.path.join(candidate, "format.json")):
+            return candidate
+        parent = os.path.dirname(here)
+        if parent == here:
+            return None
+        here = parent
+
+
+def repo_root(path: str | os.PathLike[str]) -> str:
+    """Return the ``.runstone`` folder that `path` means: itself, or the one inside it."""
+    text = os.path.abspath(os.path.expanduser(os.fspath(path)))
+    return text if os.path.basename(text) == FOLDER else os.path.join(text, FOLDER)
+
+
+def open_repo(path: str | os.PathLike[str], *, create: bool = False) -> Layout:
+    """Return the layout of the repository at `path`, after a check of its format version.
+
+    With ``create`` a missing one is made; otherwise MissingRepoError. A newer one is a FormatVersionError.
+    """
+    root = repo_root(path)
+    if _read_version(root) is None:
+        if not create:
+            raise MissingRepoError(
+                f"there is no Runstone repository at {os.path.dirname(root)}",
+                path=root,
+                hint="Create one with `runstone init`, or give the folder that holds `.runstone`.",
+            )
+        _create(root)
+    return Layout(root)
+
+
+def _read_version(root: str) -> int | None:
+    path = os.path.join(root, "format.json")
+    try:
+        with open(path, "rb") as file:
+            data = orjson.loads(file.read())
+        version = data["format"]
+    except FileNotFoundError:
+        return None
+    except (orjson.JSONDecodeError, KeyError, TypeError) as error:
+        raise StoreError(
+            f"{path} does not say which format the repository has: {error!r}",
+            path=path,
+            hint=f'If the logs beside it are intact, restore the file with the content {{"format":{REPOSITORY_FORMAT}}}.',
+        ) from error
+    if not isinstance(version, int) or version > REPOSITORY_FORMAT:
+        raise FormatVersionError(
+            f"{root} has repository format {version}; this Runstone reads up to {REPOSITORY_FORMAT}",
+            path=path,
+            hint="Upgrade with `pip install --upgrade runstone`. Nothing was changed.",
+        )
+    return version
+
+
+def _create(root: str) -> None:
+    try:
+        for name in ("logs", "live"):
+            os.makedirs(os.path.join(root, name), exist_ok=True)
+        write_whole(os.path.join(root, "format.json"), b'{"format":%d}\n' % REPOSITORY_FORMAT)
+    except OSError as error:
+        raise StoreError(
+            f"cannot create a repository at {root}: {error.strerror}",
+            path=root,
+            hint="Give a folder that you may write to: Run(repo=...) or `runstone init DIR`.",
+        ) from error
+
+
+def write_whole(path: str, data: bytes) -> None:
+    """Put a file in place so that it is there whole or not at all, also after a power cut."""
+    temporary = f"{path}.{os.getpid()}.{os.urandom(4).hex()}.tmp"
+    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    try:
+        try:
+            os.write(fd, data)
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+        os.replace(temporary, path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+    sync_folder(os.path.dirname(path))
+
+
+def sync_folder(path: str) -> None:
+    """Make the names in a folder durable."""
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _listed(folder: str) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return [entry for entry in entries if not entry.name.startswith(".")]
+    except (FileNotFoundError, NotADirectoryError):
+        return []

@@ -1,0 +1,105 @@
+"""Lines of a log and the chain of CRCs that runs through them (docs/format/log.md).
+
+A line is one JSON value whose last element (array) or last key (object) is the CRC-32 of everything
+in the file before the CRC's own digits. So one ``crc32`` call proves a whole chunk; a missing or
+exchanged line breaks the chain; and the digits that stand before a line are enough to check it alone.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+from zlib import crc32
+
+LINE_LIMIT = 16 * 1024 * 1024  # bytes; a longer line is refused by the writer and skipped by readers
+
+_CLOSE = {ord("["): b"]\n", ord("{"): b"}\n"}
+_DIGITS = frozenset(b"0123456789")
+
+
+class Damage(NamedTuple):
+    """A stretch of a log that is not what was written, followed by something that is."""
+
+    start: int
+    end: int
+    reason: str
+
+
+def frame(body: bytes, crc: int) -> tuple[bytes, int]:
+    """Close `body` (a JSON value up to where its CRC's digits go); return the line and the CRC after it."""
+    own = crc32(body, crc)
+    tail = b"%d" % own + _CLOSE[body[0]]
+    return body + tail, crc32(tail, own)
+
+
+def claimed(line: bytes) -> tuple[int, int] | None:
+    """Return where the CRC's digits start in `line` and their value; None if it does not end like a line."""
+    if line[-2:] not in (b"]\n", b"}\n"):
+        return None
+    start = len(line) - 2
+    while start > 0 and line[start - 1] in _DIGITS:
+        start -= 1
+    digits = line[start:-2]
+    if not digits or len(digits) > 10 or (len(digits) > 1 and digits[:1] == b"0"):
+        return None
+    if line[start - 1 : start] != (b"," if line[-2:] == b"]\n" else b":"):
+        return None
+    return start, int(digits)
+
+
+def chain_after(line: bytes) -> int | None:
+    """Return the CRC of the whole file up to the end of `line`, going by the digits in it."""
+    found = claimed(line)
+    return None if found is None else crc32(line[found[0] :], found[1])
+
+
+def holds(line: bytes, crc: int) -> bool:
+    """Tell whether `line` is what was written after a file whose CRC is `crc`."""
+    found = claimed(line)
+    return found is not None and crc32(line[: found[0]], crc) == found[1]
+
+
+def whole_chunk_holds(chunk: bytes, crc: int) -> bool:
+    """Tell whether `chunk`, which ends in a newline, is intact: one CRC over all of its lines."""
+    last = chunk.rfind(b"\n", 0, len(chunk) - 1) + 1
+    found = claimed(chunk[last:])
+    return found is not None and crc32(memoryview(chunk)[: last + found[0]], crc) == found[1]
+
+
+def sift(chunk: bytes, crc: int | None, start: int) -> tuple[list[bytes], int, int | None, list[Damage]]:
+    """Take the intact lines out of a damaged chunk.
+
+    `start` is the chunk's offset in the file, `crc` the chain up to there (None: not known). Returns the intact lines, the
+    bytes dealt with (up to the end of the last intact line), the CRC there, and the damage met on the way.
+    What follows the last intact line is left: it may be a line that is still being written.
+    """
+    lines: list[bytes] = []
+    damage: list[Damage] = []
+    done = position = 0
+    claim = crc  # the chain up to `position`: known, claimed by a bad line, or unknown
+    while True:
+        end = chunk.find(b"\n", position) + 1
+        if end == 0:
+            break
+        line = chunk[position:end]
+        if claim is not None and holds(line, claim):
+            if position > done:
+                damage.append(Damage(start + done, start + position, _reason(chunk[done:position])))
+            lines.append(line)
+            done = end
+            crc = claim = _after(line)
+        else:
+            claim = chain_after(line)
+        position = end
+    return lines, done, crc, damage
+
+
+def _after(line: bytes) -> int:
+    after = chain_after(line)
+    assert after is not None  # noqa: S101 - the line has just been checked
+    return after
+
+
+def _reason(data: bytes) -> str:
+    if not data.strip(b"\0"):
+        return "zeros"
+    return "checksum mismatch" if data.endswith(b"\n") else "garbage"

@@ -1,0 +1,470 @@
+"""`Run`: what a training script holds. Every change is an event in the process's own log."""
+
+from __future__ import annotations
+
+import copy
+import os
+import threading
+import time
+import warnings
+import weakref
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Literal, Self
+
+from .accepted import AcceptedLog
+from .errors import MissingKeyError, MissingRunError, ReadOnlyError, StoreError, UsageError, ValueTypeError
+from .layout import Layout, check_hash, find_repo, log_order, new_hash, open_repo
+from .log import LogWriter
+from .replay import replay
+from .state import RunState, WriterState
+from .values import as_number, encode, normal_key, show_key
+
+Durability = Literal["accepted", "written", "durable"]
+DEFAULT_SYSTEM_TRACKING_INTERVAL = 10.0  # seconds, as in Aim
+
+_MISSING = object()
+_INT64 = range(-(2**63), 2**63)
+
+
+class _Series:
+    """What the writer remembers of a sequence that it has tracked."""
+
+    __slots__ = ("declared", "kind", "next_step", "number")
+
+    def __init__(self, number: int, kind: str, next_step: float) -> None:
+        self.number = number
+        self.kind = kind
+        self.next_step = next_step
+        self.declared = 0
+
+
+class Run:
+    """One training run: parameters, sequences and properties, appended to a log of this process's own.
+
+    Args:
+        run_hash: the run to go on with; None makes a new one. An unknown hash raises MissingRunError.
+        repo: a folder that holds (or will hold) ``.runstone``, or a Repo. None takes the nearest one
+            upwards from the current folder, or makes one here.
+        experiment: the name of the experiment that the run belongs to ("default" if never set).
+        read_only: only read; any change raises ReadOnlyError.
+        force_resume: accepted for compatibility with Aim; there are no locks to break.
+        system_tracking_interval: seconds between samples of CPU, memory, disk and GPU use; None for none.
+        capture_terminal_logs: keep what the process prints, as the text sequence ``logs``.
+        log_system_params: keep packages, git state, command line and environment under ``__system_params``.
+        durability: what holds when a call returns. "written" (default): the kernel has the event, so it
+            survives SIGKILL, and within a second it is durable. "durable": it is fsynced, and survives a
+            power cut. "accepted": it is in memory; for storage that hangs.
+
+    When a call has returned, the event is written; there is nothing to flush. The run ends with
+    ``close()``, at the end of a ``with`` block, when the object is collected or the process exits. A run
+    whose process is killed keeps everything and is shown as crashed.
+    """
+
+    def __init__(
+        self,
+        run_hash: str | None = None,
+        *,
+        repo: Any = None,
+        experiment: str | None = None,
+        read_only: bool = False,
+        force_resume: bool = False,
+        system_tracking_interval: float | None = DEFAULT_SYSTEM_TRACKING_INTERVAL,
+        capture_terminal_logs: bool = True,
+        log_system_params: bool = False,
+        durability: Durability = "written",
+    ) -> None:
+        del force_resume
+        self._layout = _layout_of(repo, read_only)
+        self.read_only = read_only
+        self._state: RunState | None = None
+        self._series: dict[Any, _Series] = {}  # the fast way in: by name, or (name, *context items)
+        self._known: dict[tuple[str, str], _Series] = {}
+        self._mutex = threading.RLock()
+        self._closed = False
+        self._log: LogWriter | None = None
+        new = run_hash is None
+        self.hash = new_hash() if run_hash is None else check_hash(run_hash)
+        if not new and not os.path.isdir(self._layout.run_folder(self.hash)):
+            raise MissingRunError(
+                f"there is no run {self.hash!r} in {self._layout.root}",
+                hint="`runstone runs ls` lists the runs; leave run_hash out to start a new one.",
+            )
+        if read_only:
+            return
+        self._resumed = not new
+        log = _open_log(self._layout, self.hash, durability)
+        self._log = log
+        self._finalizer = weakref.finalize(self, _end, log)
+        log.append("open")
+        _refuse_hopeless(log)
+        if experiment is not None:
+            self.experiment = experiment
+        self._start_extras(system_tracking_interval, capture_terminal_logs, log_system_params)
+
+    # -- sequences -----------------------------------------------------------------------------------
+
+    def track(
+        self,
+        value: Any,
+        name: str | None = None,
+        step: float | None = None,
+        epoch: float | None = None,
+        *,
+        context: dict[str, Any] | None = None,
+    ) -> None:
+        """Append one point to the sequence called `name` in `context`; it is written on return.
+
+        `value` is a number, a numpy or 0-d tensor scalar, or a dictionary of several (then without `name`;
+        all get the same step). Without `step`, one more than the highest so far in this writer, from 0.
+        NaN and infinities are kept. Raises ValueError for a value or step that is not a number.
+        """
+        try:
+            series = self._series[name if not context else (name, *context.items())]
+        except (KeyError, TypeError):
+            self._track_slowly(value, name, step, epoch, context)
+            return
+        if type(value) is not float or value - value != 0.0 or epoch is not None:
+            self._track_slowly(value, name, step, epoch, context)
+            return
+        if step is None:
+            step = series.next_step
+        elif type(step) is not int or step not in _INT64:
+            step = _checked_step(step)
+        if step >= series.next_step:
+            series.next_step = step + 1
+        self._log.point(series.number, step, value, None)  # type: ignore[union-attr]
+
+    def _track_slowly(
+        self, value: Any, name: Any, step: Any, epoch: Any, context: dict[str, Any] | None
+    ) -> None:
+        log = self._writable()
+        if isinstance(value, dict):
+            if name is not None:
+                raise UsageError("'name' should be None when tracking values dictionary.")
+            checked = [(_checked_name(key), _checked_value(item)) for key, item in value.items()]
+        else:
+            encoded = _checked_value(value)
+            if name is None:
+                raise UsageError("'name' should not be None.")
+            checked = [(_checked_name(name), encoded)]
+        step = None if step is None else _checked_step(step)
+        epoch = None if epoch is None else _checked_epoch(epoch)
+        with self._mutex:
+            for key, encoded in checked:
+                series = self._series_of(key, context)
+                at = series.next_step if step is None else step
+                series.next_step = max(series.next_step, at + 1)
+                log.point(series.number, at, encoded, epoch)
+
+    def _series_of(self, name: str, context: dict[str, Any] | None) -> _Series:
+        """Return the series, declared if need be: before its first point, and once more before its second."""
+        from .state import sequence_identity  # noqa: PLC0415
+
+        if context is not None and not isinstance(context, dict):
+            context = getattr(context, "_context", None) or dict(context)
+        encoded = encode(context or {}, ("context",))
+        identity = sequence_identity(name, encoded)
+        series = self._known.get(identity)
+        if series is None:
+            known = self._fresh_state().find(name, encoded) if self._resumed else None
+            start = 0 if known is None or known.summary is None else known.summary + 1
+            series = self._known[identity] = _Series(len(self._known), "number", start)
+        if series.declared < 2:
+            series.declared += 1
+            self._writable().declare(series.number, name, encoded, series.kind)
+        elif not self._closed:
+            self._remember(name, context, series)
+        return series
+
+    def _remember(self, name: str, context: dict[str, Any] | None, series: _Series) -> None:
+        key = name if not context else (name, *context.items())
+        try:
+            self._series[key] = series
+        except TypeError:  # a nested context: found by its JSON each time
+            return
+
+    # -- parameters ------------------------------------------------------------------------------------
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        self.set(key, value)
+
+    def set(self, key: Any, value: Any, strict: bool = True) -> None:
+        """Set the parameter `key` ("a", ("a", "b") for a nested one, ... for all): what was there is replaced.
+
+        Raises TypeError, naming the key, for a value that cannot be kept exactly; with ``strict=False``
+        its ``repr`` is kept instead.
+        """
+        path = normal_key(key)
+        data = encode(value, path, strict)
+        if not path and not isinstance(value, dict):
+            raise ValueTypeError(f"all parameters together are a dictionary, not {type(value).__name__}")
+        self._record("set", key=list(path), value=data)
+
+    def __delitem__(self, key: Any) -> None:
+        path = normal_key(key)
+        if self._fresh_state().params.get(path, _MISSING) is _MISSING:
+            raise MissingKeyError(f"run {self.hash} has no parameter {show_key(path)}")
+        self._record("unset", key=list(path))
+
+    def __getitem__(self, key: Any) -> Any:
+        path = normal_key(key)
+        value = self._fresh_state().params.get(path, _MISSING)
+        if value is _MISSING:
+            raise MissingKeyError(
+                f"run {self.hash} has no parameter {show_key(path)}",
+                hint=f"It has: {', '.join(map(repr, list(self._fresh_state().params.tree())[:20])) or 'none'}.",
+            )
+        return copy.deepcopy(value)
+
+    def get(self, key: Any, default: Any = None, strict: bool = True, resolve_objects: bool = False) -> Any:
+        """Return the parameter `key`, or `default`."""
+        del strict, resolve_objects
+        return copy.deepcopy(self._fresh_state().params.get(normal_key(key), default))
+
+    # -- properties ------------------------------------------------------------------------------------
+
+    @property
+    def name(self) -> str:
+        """The name; "Run: <hash>" until it is set, as in Aim."""
+        return self._fresh_state().name
+
+    @name.setter
+    def name(self, value: str) -> None:
+        self._record("prop", name="name", value=_checked_text("name", value))
+
+    @property
+    def description(self) -> str | None:
+        """A free text, or None."""
+        text: str | None = self._fresh_state().prop("description")
+        return text
+
+    @description.setter
+    def description(self, value: str | None) -> None:
+        self._record("prop", name="description", value=value and _checked_text("description", value))
+
+    @property
+    def experiment(self) -> str:
+        """The experiment's name."""
+        return self._fresh_state().experiment
+
+    @experiment.setter
+    def experiment(self, value: str) -> None:
+        self._record("prop", name="experiment", value=_checked_text("experiment", value))
+
+    @property
+    def archived(self) -> bool:
+        """Whether the run is left out of queries that do not ask for archived runs."""
+        return self._fresh_state().archived
+
+    @archived.setter
+    def archived(self, value: bool) -> None:
+        self._record("prop", name="archived", value=bool(value))
+
+    @property
+    def tags(self) -> list[str]:
+        """The tags, in the order in which they were added."""
+        return self._fresh_state().tags
+
+    def add_tag(self, value: str) -> None:
+        """Put a tag on the run. One that is there already stays, with a warning."""
+        text = _checked_text("tag", value)
+        if text in self.tags:
+            warnings.warn(f"run {self.hash} has the tag {text!r} already", UserWarning, stacklevel=2)
+            return
+        self._record("tag", name=text, on=True)
+
+    def remove_tag(self, tag_name: str) -> bool:
+        """Take a tag off; return whether it was there."""
+        if tag_name not in self.tags:
+            return False
+        self._record("tag", name=tag_name, on=False)
+        return True
+
+    @property
+    def creation_time(self) -> float:
+        """When the run was first opened: seconds since the epoch."""
+        return self._fresh_state().created / 1e6
+
+    @property
+    def end_time(self) -> float | None:
+        """When the run was ended: seconds since the epoch, or None while a writer has not ended it."""
+        ended = self._fresh_state().ended
+        return None if ended is None else ended / 1e6
+
+    @property
+    def created_at(self) -> datetime:
+        """The creation time as a naive datetime in UTC, as in Aim."""
+        return datetime.fromtimestamp(self.creation_time, UTC).replace(tzinfo=None)
+
+    @property
+    def finalized_at(self) -> datetime | None:
+        """The end time as a naive datetime in UTC, or None, as in Aim."""
+        end = self.end_time
+        return None if end is None else datetime.fromtimestamp(end, UTC).replace(tzinfo=None)
+
+    @property
+    def duration(self) -> float:
+        """Seconds from creation to the end, or to now."""
+        end = self.end_time
+        return (time.time() if end is None else end) - self.creation_time
+
+    @property
+    def active(self) -> bool:
+        """Whether no end has been recorded (a crashed run has none either), as in Aim."""
+        return self.end_time is None
+
+    # -- life ------------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """End the run for this writer: everything is durable, and another change raises an error."""
+        with self._mutex:
+            if self._closed:
+                return
+            self._closed = True
+            self._series = {}
+        if self._log is not None:
+            self._finalizer()
+
+    def finalize(self) -> None:
+        """The same as close(), under the name that older versions of Aim had."""
+        self.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Run {self.hash} in {self._layout.root}>"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Run) and (self.hash, self._layout.root) == (other.hash, other._layout.root)
+
+    def __hash__(self) -> int:
+        return hash((self.hash, self._layout.root))
+
+    # -- inside ----------------------------------------------------------------------------------------
+
+    def _writable(self) -> LogWriter:
+        if self._log is None:
+            raise ReadOnlyError(
+                f"run {self.hash} was opened to be read", hint="Open it with Run(hash) to change it."
+            )
+        if self._closed:
+            raise UsageError(
+                f"run {self.hash} is closed", hint=f"Go on with it in Run({self.hash!r}), which resumes it."
+            )
+        return self._log
+
+    def _record(self, event: str, **fields: Any) -> None:
+        self._writable().append(event, **fields)
+
+    def _fresh_state(self) -> RunState:
+        """Return the state of the run, brought up to date with every log of it."""
+        with self._mutex:
+            state = self._state
+            if state is None:
+                state = self._state = RunState(self.hash)
+            names = self._layout.log_names(self.hash)
+            replay(self._layout, state, sorted(names, key=log_order), _keep_last_steps)
+            return state
+
+    def _start_extras(self, interval: float | None, capture: bool, params: bool) -> None:
+        """System metrics, terminal capture and system parameters."""
+        del interval, capture, params
+
+
+def _keep_last_steps(state: RunState, writer: WriterState, points: list[list[Any]]) -> None:
+    """All that a resumed run needs to know of its points."""
+    for row in points:
+        sequence = state.sequences[writer.declared[row[0]]]
+        if sequence.summary is None or row[1] > sequence.summary:
+            sequence.summary = row[1]
+
+
+def _end(log: LogWriter) -> None:
+    log.close("end")
+
+
+def _layout_of(repo: Any, read_only: bool) -> Layout:
+    if repo is None:
+        root = find_repo()
+        return open_repo(root or os.curdir, create=not read_only)
+    layout = getattr(repo, "layout", None)
+    if isinstance(layout, Layout):
+        return layout
+    return open_repo(repo, create=not read_only)
+
+
+def _open_log(layout: Layout, run: str, durability: str) -> LogWriter:
+    if durability == "accepted":
+        return AcceptedLog(layout, run)
+    if durability not in ("written", "durable"):
+        raise UsageError(
+            f"durability is 'accepted', 'written' or 'durable', not {durability!r}",
+            hint="docs/durability.md says what each of them survives.",
+        )
+    return LogWriter(layout, run, durable=durability == "durable")
+
+
+def _refuse_hopeless(log: LogWriter) -> None:
+    """A repository that can never be written to is a wrong call; a full disk is not (it may become free)."""
+    refusal = log.refusal
+    if refusal is not None and isinstance(refusal, PermissionError | NotADirectoryError | FileNotFoundError):
+        log.forget()
+        raise StoreError(
+            f"cannot write to {log.layout.root}: {refusal.strerror}",
+            path=log.layout.root,
+            hint="Give a folder that you may write to: Run(repo=...).",
+        ) from refusal
+
+
+def _checked_value(value: Any) -> Any:
+    kind = type(value)
+    if kind is not int and kind is not float:
+        if isinstance(value, list | tuple) and len(value) == 1:
+            value = value[0]
+        number = value if isinstance(value, int | float) else as_number(value)
+        if number is None:
+            raise UsageError(f"Input type {kind} is neither python number nor AimObject")
+        value = float(number) if isinstance(number, float) else int(number)
+    if isinstance(value, float):
+        return value if value - value == 0.0 else repr(value)
+    return value if -(2**63) <= value < 2**64 else {"$int": hex(value)}
+
+
+def _checked_step(step: Any) -> float:
+    number = step if type(step) is int or type(step) is float else as_number(step)
+    if isinstance(step, bool) or number is None:
+        raise ValueTypeError(f"a step is a number, not {type(step).__name__}: {step!r}")
+    if isinstance(number, float) and number - number != 0.0:
+        raise UsageError(f"a step is a finite number, not {number!r}")
+    if isinstance(number, int) and number not in _INT64:
+        raise UsageError(f"a step fits into 64 bits; {number} does not")
+    return number
+
+
+def _checked_epoch(epoch: Any) -> float | None:
+    number = epoch if isinstance(epoch, int | float) else as_number(epoch)
+    if number is None:
+        raise ValueTypeError(f"an epoch is a number or None, not {type(epoch).__name__}: {epoch!r}")
+    return None if number != number else number  # noqa: PLR0124 - NaN, which is what None reads back as
+
+
+def _checked_name(name: Any) -> str:
+    if not isinstance(name, str):
+        raise ValueTypeError(f"a sequence's name is a string, not {type(name).__name__}: {name!r}")
+    return name
+
+
+def _checked_text(what: str, value: Any) -> Any:
+    if not isinstance(value, str):
+        raise ValueTypeError(f"the {what} of a run is a string, not {type(value).__name__}: {value!r}")
+    return encode(value)
+
+
+__all__ = ["Durability", "Run"]

@@ -1,0 +1,176 @@
+"""Values as JSON that reads back exactly: what docs/format/log.md calls *tagged JSON*.
+
+JSON has no NaN, no infinities, no integers beyond 64 bits (in orjson), no bytes and only string keys.
+Those become an object with the single key ``$...``; an object that could be mistaken for one is
+written as a list of pairs. Everything else is plain JSON.
+"""
+
+from __future__ import annotations
+
+import math
+from base64 import b64decode, b64encode
+from collections.abc import Callable
+from typing import Any
+
+from .errors import UsageError, ValueTypeError
+
+Key = tuple[str | int, ...]
+
+_INT_LOW, _INT_HIGH = -(2**63), 2**64 - 1
+_DEPTH_LIMIT = 100  # orjson itself gives up at 255
+
+
+def encode(value: Any, path: Key = (), strict: bool = True) -> Any:
+    """Return `value` as tagged JSON, or raise ValueTypeError naming the `path` to what cannot be kept.
+
+    With ``strict=False`` such a part is kept as its ``repr``.
+    """
+    kind = type(value)
+    if kind is str:
+        return value if value.isascii() else _encode_str(value)
+    if kind is float:
+        return value if value - value == 0.0 else {"$float": repr(value)}
+    if kind is bool or value is None:
+        return value
+    if kind is int:
+        return value if _INT_LOW <= value <= _INT_HIGH else {"$int": hex(value)}
+    if len(path) > _DEPTH_LIMIT:
+        raise UsageError(
+            f"parameter {show_key(path[:4])}... is nested more than {_DEPTH_LIMIT} levels deep",
+            hint="Flatten it, or keep it as text.",
+        )
+    if kind is dict:
+        return _encode_dict(value, path, strict)
+    if kind is list or kind is tuple:
+        return [encode(item, (*path, i), strict) for i, item in enumerate(value)]
+    return _encode_other(value, path, strict)
+
+
+def decode(data: Any) -> Any:
+    """Return the value that `encode` made `data` from (a tuple comes back as a list)."""
+    if type(data) is dict:
+        if len(data) == 1:
+            tag, body = next(iter(data.items()))
+            if tag[:1] == "$":
+                return _DECODERS[tag](body)
+        return {key: decode(item) for key, item in data.items()}
+    if type(data) is list:
+        return [decode(item) for item in data]
+    return data
+
+
+def normal_key(key: Any) -> Key:
+    """Return a parameter key as a path: ``"a"`` is ``("a",)``, ``("a", "b")`` is itself, ``...`` is ``()``.
+
+    Raises UsageError for a key that is neither a string nor an integer.
+    """
+    if key is Ellipsis:
+        return ()
+    parts = key if isinstance(key, tuple) else (key,)
+    for part in parts:
+        if type(part) is not str and type(part) is not int:
+            raise UsageError(
+                f"parameter keys are strings or integers, not {type(part).__name__}: {part!r}",
+                hint='Write run["name"], or run["a", "b"] for a nested one.',
+            )
+    return parts
+
+
+def show_key(key: Key) -> str:
+    """Return a key the way that one would write it: ``hparams.lr``, ``hparams['a b']``, ``layers[0]``."""
+    text = ""
+    for part in key:
+        if isinstance(part, str) and part.isidentifier():
+            text += f".{part}" if text else part
+        else:
+            text += f"[{part!r}]"
+    return text or "..."
+
+
+def _encode_str(value: str) -> Any:
+    try:
+        value.encode()
+    except UnicodeEncodeError:  # lone surrogates: valid in Python, refused by UTF-8
+        return {"$str": b64encode(value.encode("utf-8", "surrogatepass")).decode()}
+    return value
+
+
+def _encode_dict(value: dict[Any, Any], path: Key, strict: bool) -> Any:
+    plain = True
+    pairs = []
+    for key, item in value.items():
+        if type(key) is str:
+            plain = plain and key[:1] != "$" and (key.isascii() or type(_encode_str(key)) is str)
+        elif type(key) is int:
+            plain = False
+        elif strict:
+            raise ValueTypeError(
+                f"parameter {show_key(path)} has a key of type {type(key).__name__}: {key!r}",
+                hint="Keys are strings or integers.",
+            )
+        else:
+            key = repr(key)
+        pairs.append((key, encode(item, (*path, key), strict)))
+    if plain:
+        return dict(pairs)
+    return {"$dict": [[encode(key), item] for key, item in pairs]}
+
+
+def _encode_other(value: Any, path: Key, strict: bool) -> Any:
+    """Subclasses of the plain types, numpy scalars, mappings, and what cannot be kept."""
+    if isinstance(value, bytes | bytearray):
+        return {"$bytes": b64encode(value).decode()}
+    if isinstance(value, str):
+        return encode(str.__str__(value))
+    if isinstance(value, int):
+        return encode(int(value))
+    if isinstance(value, float):
+        return encode(float(value))
+    if isinstance(value, dict):
+        return _encode_dict(value, path, strict)
+    if isinstance(value, list | tuple):
+        return encode(list(value), path, strict)
+    number = as_number(value)
+    if number is not None:
+        return encode(number, path, strict)
+    container = getattr(value, "_content", None)
+    if container is not None and type(value).__module__.startswith("omegaconf"):
+        from omegaconf import OmegaConf  # noqa: PLC0415 - only where the caller has it already
+
+        return encode(OmegaConf.to_container(value, resolve=True), path, strict)
+    if not strict:
+        return encode(repr(value))
+    raise ValueTypeError(
+        f"parameter {show_key(path)} has a value of type {type(value).__module__}.{type(value).__qualname__}, "
+        "which cannot be kept exactly",
+        hint="Convert it to numbers, strings, lists and dictionaries, or use run.set(key, value, strict=False) "
+        "to keep its repr().",
+    )
+
+
+def as_number(value: Any) -> int | float | None:
+    """Return a numpy, torch or similar scalar (also an array of one element) as a Python number, or None."""
+    item: Callable[[], Any] | None = getattr(value, "item", None)
+    if item is None or isinstance(value, str | bytes):
+        return None
+    try:
+        number = item()
+    except (ValueError, TypeError, RuntimeError):  # more than one element: numpy and torch disagree on which
+        return None
+    if isinstance(number, bool):
+        return bool(number)
+    return number if isinstance(number, int | float) else None
+
+
+def _decode_float(text: str) -> float:
+    return math.nan if text == "nan" else float(text)
+
+
+_DECODERS: dict[str, Callable[[Any], Any]] = {
+    "$float": _decode_float,
+    "$int": lambda text: int(text, 16),
+    "$str": lambda text: b64decode(text).decode("utf-8", "surrogatepass"),
+    "$bytes": b64decode,
+    "$dict": lambda pairs: {decode(key): decode(item) for key, item in pairs},
+}
+TAGS = tuple(_DECODERS)
