@@ -9,19 +9,23 @@ import time
 import warnings
 import weakref
 from datetime import UTC, datetime
+from functools import partial
 from types import TracebackType
 from typing import Any, Literal, Self
 
+from . import system, terminal
 from .accepted import AcceptedLog
 from .errors import MissingKeyError, MissingRunError, ReadOnlyError, StoreError, UsageError, ValueTypeError
 from .layout import Layout, check_hash, find_repo, log_order, new_hash, open_repo
 from .log import LogWriter
 from .replay import replay
-from .state import RunState, WriterState
+from .state import RunState, WriterState, sequence_identity
 from .values import as_number, encode, normal_key, show_key
 
 Durability = Literal["accepted", "written", "durable"]
 DEFAULT_SYSTEM_TRACKING_INTERVAL = 10.0  # seconds, as in Aim
+
+Extra = terminal.Capture | system.Sampler  # what a run holds besides its log, and closes before it
 
 _MISSING = object()
 _INT64 = range(-(2**63), 2**63)
@@ -95,7 +99,8 @@ class Run:
         self._resumed = not new
         log = _open_log(self._layout, self.hash, durability)
         self._log = log
-        self._finalizer = weakref.finalize(self, _end, log)
+        self._extras: list[Extra] = []
+        self._finalizer = weakref.finalize(self, _end, log, self._extras)
         log.append("open")
         _refuse_hopeless(log)
         if experiment is not None:
@@ -159,8 +164,6 @@ class Run:
 
     def _series_of(self, name: str, context: dict[str, Any] | None) -> _Series:
         """Return the series, declared if need be: before its first point, and once more before its second."""
-        from .state import sequence_identity  # noqa: PLC0415
-
         if context is not None and not isinstance(context, dict):
             context = getattr(context, "_context", None) or dict(context)
         encoded = encode(context or {}, ("context",))
@@ -169,7 +172,14 @@ class Run:
         if series is None:
             known = self._fresh_state().find(name, encoded) if self._resumed else None
             start = 0 if known is None or known.summary is None else known.summary + 1
-            series = self._known[identity] = _Series(len(self._known), "number", start)
+            kind = "number" if known is None else known.kind
+            series = self._known[identity] = _Series(len(self._known), kind, start)
+        if series.kind != "number":
+            raise UsageError(
+                f"Cannot log value on sequence {name!r}. Incompatible data types.",
+                hint="It holds what the process prints: take another name, or "
+                "Run(capture_terminal_logs=False).",
+            )
         if series.declared < 2:
             series.declared += 1
             self._writable().declare(series.number, name, encoded, series.kind)
@@ -199,13 +209,13 @@ class Run:
         data = encode(value, path, strict)
         if not path and not isinstance(value, dict):
             raise ValueTypeError(f"all parameters together are a dictionary, not {type(value).__name__}")
-        self._record("set", key=list(path), value=data)
+        self._append("set", key=list(path), value=data)
 
     def __delitem__(self, key: Any) -> None:
         path = normal_key(key)
         if self._fresh_state().params.get(path, _MISSING) is _MISSING:
             raise MissingKeyError(f"run {self.hash} has no parameter {show_key(path)}")
-        self._record("unset", key=list(path))
+        self._append("unset", key=list(path))
 
     def __getitem__(self, key: Any) -> Any:
         path = normal_key(key)
@@ -231,7 +241,7 @@ class Run:
 
     @name.setter
     def name(self, value: str) -> None:
-        self._record("prop", name="name", value=_checked_text("name", value))
+        self._edit("prop", name="name", value=_checked_text("name", value))
 
     @property
     def description(self) -> str | None:
@@ -241,7 +251,7 @@ class Run:
 
     @description.setter
     def description(self, value: str | None) -> None:
-        self._record("prop", name="description", value=value and _checked_text("description", value))
+        self._edit("prop", name="description", value=value and _checked_text("description", value))
 
     @property
     def experiment(self) -> str:
@@ -250,7 +260,7 @@ class Run:
 
     @experiment.setter
     def experiment(self, value: str) -> None:
-        self._record("prop", name="experiment", value=_checked_text("experiment", value))
+        self._edit("prop", name="experiment", value=_checked_text("experiment", value))
 
     @property
     def archived(self) -> bool:
@@ -259,7 +269,7 @@ class Run:
 
     @archived.setter
     def archived(self, value: bool) -> None:
-        self._record("prop", name="archived", value=bool(value))
+        self._edit("prop", name="archived", value=bool(value))
 
     @property
     def tags(self) -> list[str]:
@@ -272,13 +282,13 @@ class Run:
         if text in self.tags:
             warnings.warn(f"run {self.hash} has the tag {text!r} already", UserWarning, stacklevel=2)
             return
-        self._record("tag", name=text, on=True)
+        self._edit("tag", name=text, on=True)
 
     def remove_tag(self, tag_name: str) -> bool:
         """Take a tag off; return whether it was there."""
         if tag_name not in self.tags:
             return False
-        self._record("tag", name=tag_name, on=False)
+        self._edit("tag", name=tag_name, on=False)
         return True
 
     @property
@@ -360,8 +370,12 @@ class Run:
             )
         return self._log
 
-    def _record(self, event: str, **fields: Any) -> None:
+    def _append(self, event: str, **fields: Any) -> None:
         self._writable().append(event, **fields)
+
+    def _edit(self, event: str, **fields: Any) -> None:
+        """Change a property; a run that is not being written has another place for it."""
+        self._append(event, **fields)
 
     def _fresh_state(self) -> RunState:
         """Return the state of the run, brought up to date with every log of it."""
@@ -375,7 +389,19 @@ class Run:
 
     def _start_extras(self, interval: float | None, capture: bool, params: bool) -> None:
         """System metrics, terminal capture and system parameters."""
-        del interval, capture, params
+        assert self._log is not None  # noqa: S101 - only a run opened to write has extras
+        if params:
+            from . import environment  # noqa: PLC0415 - off by default, and slow to import
+
+            self[environment.PARAMETER] = environment.describe()
+        if capture:
+            series = _Series(len(self._known), terminal.KIND, 0)
+            self._known[sequence_identity(terminal.NAME, {})] = series
+            first_line = partial(_lines_kept, self._layout, self.hash) if self._resumed else int
+            self._extras.append(terminal.Capture(self._log, series.number, first_line))
+        sampler = system.start(self, interval)
+        if sampler is not None:
+            self._extras.append(sampler)
 
 
 def _keep_last_steps(state: RunState, writer: WriterState, points: list[list[Any]]) -> None:
@@ -386,7 +412,17 @@ def _keep_last_steps(state: RunState, writer: WriterState, points: list[list[Any
             sequence.summary = row[1]
 
 
-def _end(log: LogWriter) -> None:
+def _lines_kept(layout: Layout, run: str) -> int:
+    """Return the number of the next line that a resumed run prints."""
+    state = RunState(run)
+    replay(layout, state, layout.log_names(run), _keep_last_steps)
+    lines = state.find(terminal.NAME, {})
+    return 0 if lines is None or lines.summary is None else int(lines.summary) + 1
+
+
+def _end(log: LogWriter, extras: list[Extra]) -> None:
+    for extra in extras:
+        extra.close()
     log.close("end")
 
 

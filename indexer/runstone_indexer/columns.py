@@ -1,0 +1,100 @@
+"""Immutable files of named numpy columns: plain ``.npz`` archives, laid out so that they can be mapped.
+
+Anyone can read one with ``numpy.load``. The members are stored uncompressed and 64-byte aligned, and the
+manifest keeps where each column's data starts, so that opening a file is one mmap and no parsing. The zip
+format's CRC-32 per member is the checksum that ``fsck`` verifies (docs/format/index.md).
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import zipfile
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+from runstone_writer.layout import sync_folder
+
+Array = NDArray[Any]
+Described = dict[str, list[Any]]  # column -> [dtype, length, offset of the data in the file]
+
+ALIGNMENT = 64
+_LOCAL_HEADER = 30
+_EXTRA = b"RS"  # the private id of the zip extra field that holds the padding
+
+
+def write_columns(path: str, columns: Mapping[str, Array]) -> dict[str, Any]:
+    """Write `columns` (one-dimensional arrays) to a new file; return its entry for the manifest.
+
+    The file is durable on return, its name is not: the caller syncs the folder once for several files.
+    """
+    described: Described = {}
+    with open(path, "xb") as file:
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+            for name, array in columns.items():
+                described[name] = [array.dtype.str, len(array), _write_member(archive, file, name, array)]
+        file.flush()
+        os.fsync(file.fileno())
+        size = file.tell()
+    return {"file": os.path.basename(path), "size": size, "columns": described}
+
+
+def _write_member(archive: zipfile.ZipFile, file: Any, name: str, array: Array) -> int:
+    info = zipfile.ZipInfo(f"{name}.npy")
+    start = file.tell() + _LOCAL_HEADER + len(info.filename)
+    large = array.nbytes >= 2**31
+    padding = -(start + 4 + (20 if large else 0)) % ALIGNMENT
+    info.extra = _EXTRA + padding.to_bytes(2, "little") + bytes(padding)
+    with archive.open(info, "w", force_zip64=large) as member:
+        npy.write_array_header_1_0(member, npy.header_data_from_array_1_0(array))
+        data: int = file.tell()
+        member.write(memoryview(np.ascontiguousarray(array)).cast("B") if len(array) else b"")
+    return data
+
+
+class Columns(Mapping[str, Array]):
+    """A file of columns, mapped: each column is a view that costs no memory until it is touched."""
+
+    def __init__(self, folder: str, entry: dict[str, Any]) -> None:
+        """Map the file of a manifest's `entry`. Raises OSError if it is missing or has another size."""
+        self.entry = entry
+        self.path = os.path.join(folder, entry["file"])
+        self._described: Described = entry["columns"]
+        self._arrays: dict[str, Array] = {}
+        with open(self.path, "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            if size != entry["size"]:
+                raise OSError(f"{self.path} has {size} bytes, {entry['size']} were written")
+            self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+
+    def __getitem__(self, name: str) -> Array:
+        array = self._arrays.get(name)
+        if array is None:
+            dtype, length, offset = self._described[name]
+            array = np.frombuffer(self._map, dtype=dtype, count=length, offset=offset)
+            self._arrays[name] = array
+        return array
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._described)
+
+    def __len__(self) -> int:
+        return len(self._described)
+
+    def check(self) -> str | None:
+        """Return the name of the first column whose checksum does not match, or None."""
+        with zipfile.ZipFile(self.path) as archive:
+            return archive.testzip()
+
+
+def remove_columns(folder: str, names: set[str]) -> None:
+    """Delete files that no published manifest names any more. Readers that have them mapped go on."""
+    for name in names:
+        try:
+            os.unlink(os.path.join(folder, name))
+        except FileNotFoundError:
+            continue
+    sync_folder(folder)

@@ -1,0 +1,187 @@
+"""Series files: the points of many sequences of many runs in one set of columns (docs/format/index.md).
+
+A file holds a table of chunks, sorted by (run, sequence, writer), and behind it the points' columns.
+Steps that advance evenly are kept as (first, stride) and cost nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from .chunk import FLOAT, OBJECT, Chunk, join
+from .columns import Columns
+
+Array = NDArray[Any]
+
+# Where a column of a chunk's points starts is given per chunk; NONE means that it has none.
+NONE = -1
+_TABLE = ("run", "place", "writer", "start", "count", "kind", "first", "stride", "steps_at", "epochs_at", "ints_at")
+
+Address = tuple[int, int, int]  # run, place of the sequence in the run, place of the writer in the run
+
+
+class SeriesBuffer:
+    """Points on their way into a series file."""
+
+    def __init__(self) -> None:
+        self._chunks: dict[Address, list[Chunk]] = {}
+        self.points = 0
+
+    def add(self, address: Address, chunk: Chunk) -> None:
+        """Append a chunk behind those that the same writer has added to the same sequence."""
+        self._chunks.setdefault(address, []).append(chunk)
+        self.points += len(chunk.steps)
+
+    def columns(self) -> dict[str, Array]:
+        """Return the columns of a series file with all that was added."""
+        layout = _Layout()
+        for address in sorted(self._chunks):
+            layout.place(address, join(self._chunks[address]))
+        return layout.columns()
+
+
+class _Layout:
+    """Lays chunks behind each other."""
+
+    def __init__(self) -> None:
+        self._table: list[tuple[int, ...]] = []
+        self._values: list[Array] = []
+        self._times: list[Array] = []
+        self._steps: list[Array] = []
+        self._epochs: list[Array] = []
+        self._ints: list[Array] = []
+        self._exact: list[bytes] = []
+        self._exact_rows: list[tuple[int, int]] = []
+        self._lengths = {"values": 0, "steps": 0, "epochs": 0, "ints": 0}
+
+    def place(self, address: Address, chunk: Chunk) -> None:
+        start, count = self._lengths["values"], len(chunk.steps)
+        first, stride, steps_at = self._place_steps(chunk.steps)
+        epochs_at = NONE if chunk.epochs is None else self._append("epochs", self._epochs, chunk.epochs)
+        ints_at = NONE if chunk.ints is None else self._append("ints", self._ints, chunk.ints)
+        self._table.append((*address, start, count, chunk.kind, first, stride, steps_at, epochs_at, ints_at))
+        self._append("values", self._values, chunk.values)
+        self._times.append(chunk.times)
+        for position, value in chunk.exact.items():
+            self._exact_rows.append((start + position, len(self._exact)))
+            data = orjson.dumps(value) if not _is_big(value) else orjson.dumps({"$int": hex(value)})
+            self._exact.append(data)
+
+    def _place_steps(self, steps: Array) -> tuple[int, int, int]:
+        if steps.dtype == np.int64:
+            stride = int(steps[1]) - int(steps[0]) if len(steps) > 1 else 0
+            if len(steps) < 3 or bool((np.diff(steps) == stride).all()):
+                return int(steps[0]), stride, NONE
+            return 0, 0, self._append("steps", self._steps, steps)
+        return 0, 1, self._append("steps", self._steps, steps.view(np.int64))
+
+    def _append(self, name: str, into: list[Array], array: Array) -> int:
+        at = self._lengths[name]
+        into.append(array)
+        self._lengths[name] = at + len(array)
+        return at
+
+    def columns(self) -> dict[str, Array]:
+        table = np.array(self._table, dtype=np.int64).reshape(-1, len(_TABLE))
+        columns = {name: np.ascontiguousarray(table[:, i]) for i, name in enumerate(_TABLE)}
+        rows = sorted(self._exact_rows)
+        ends = np.cumsum([0] + [len(self._exact[i]) for _, i in rows])
+        return {
+            "key": (columns.pop("run") << 32) | columns.pop("place"),
+            **columns,
+            "values": _joined(self._values, np.float64),
+            "times": _joined(self._times, np.float64),
+            "steps": _joined(self._steps, np.int64),
+            "epochs": _joined(self._epochs, np.float64),
+            "ints": _joined(self._ints, np.uint8),
+            "exact_at": np.array([position for position, _ in rows], dtype=np.int64),
+            "exact_end": ends.astype(np.int64),
+            "exact": np.frombuffer(b"".join(self._exact[i] for _, i in rows), np.uint8),
+        }
+
+
+class Found(NamedTuple):
+    """A chunk and the place of its writer in the run."""
+
+    writer: int
+    chunk: Chunk
+
+
+class SeriesFile:
+    """A published series file."""
+
+    def __init__(self, columns: Columns) -> None:
+        self._columns = columns
+        self.key = columns["key"]
+        self.points = len(columns["values"])
+
+    def find(self, run: int, place: int) -> list[Found]:
+        """Return the chunks of a sequence, by writer."""
+        key = run << 32 | place
+        low = int(np.searchsorted(self.key, key))
+        found = []
+        while low < len(self.key) and self.key[low] == key:
+            found.append(self._chunk(low))
+            low += 1
+        return found
+
+    def all(self, buffer: SeriesBuffer) -> None:
+        """Add every chunk to `buffer`: how files are merged."""
+        for row in range(len(self.key)):
+            key = int(self.key[row])
+            writer, chunk = self._chunk(row)
+            buffer.add((key >> 32, key & 0xFFFFFFFF, writer), chunk)
+
+    def _chunk(self, row: int) -> Found:
+        c = self._columns
+        start, count, kind = int(c["start"][row]), int(c["count"][row]), int(c["kind"][row])
+        epochs_at, ints_at = int(c["epochs_at"][row]), int(c["ints_at"][row])
+        chunk = Chunk(
+            self._steps(row, count),
+            c["values"][start : start + count],
+            c["times"][start : start + count],
+            None if epochs_at == NONE else c["epochs"][epochs_at : epochs_at + count],
+            kind,
+            None if ints_at == NONE else c["ints"][ints_at : ints_at + count],
+            {} if kind == FLOAT else self._exact(start, count, kind),
+        )
+        return Found(int(c["writer"][row]), chunk)
+
+    def _steps(self, row: int, count: int) -> Array:
+        c = self._columns
+        at, stride = int(c["steps_at"][row]), int(c["stride"][row])
+        if at == NONE:
+            return int(c["first"][row]) + stride * np.arange(count, dtype=np.int64)
+        steps = c["steps"][at : at + count]
+        return steps.view(np.float64) if stride == 1 else steps
+
+    def _exact(self, start: int, count: int, kind: int) -> dict[int, Any]:
+        places = self._columns["exact_at"]
+        low, high = (int(n) for n in np.searchsorted(places, (start, start + count)))
+        if low == high:
+            return {}
+        ends = self._columns["exact_end"][low : high + 1].tolist()
+        data = self._columns["exact"][ends[0] : ends[-1]].tobytes()
+        found = {}
+        for i, place in enumerate(places[low:high].tolist()):
+            value = orjson.loads(data[ends[i] - ends[0] : ends[i + 1] - ends[0]])
+            found[place - start] = _number(value) if kind != OBJECT else value
+        return found
+
+
+def _is_big(value: Any) -> bool:
+    return type(value) is int and not -(2**63) <= value < 2**64
+
+
+def _number(value: Any) -> Any:
+    return int(value["$int"], 16) if isinstance(value, dict) else value
+
+
+def _joined(arrays: list[Array], dtype: Any) -> Array:
+    return np.concatenate(arrays).astype(dtype, copy=False) if arrays else np.zeros(0, dtype)
+
+

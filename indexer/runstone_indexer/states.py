@@ -1,0 +1,113 @@
+"""State files: the folded state of each run, one row a run; a newer file's row replaces an older one's."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+from runstone_writer.state import RunState
+
+from .columns import Columns
+from .summary import Summary
+
+Array = NDArray[Any]
+
+ARCHIVED, DELETED, KNOWN = 1, 2, 4  # bits of the column `flags`
+
+
+class StateRow:
+    """A run as the index has it: its number, its state, how much of which logs has been read."""
+
+    __slots__ = ("files", "read", "run", "state")
+
+    def __init__(self, run: int, state: RunState, files: int = 0, read: int = 0) -> None:
+        self.run = run
+        self.state = state
+        self.files = files  # how many log files it has
+        self.read = read  # how many bytes they had
+
+
+def name_key(run_hash: str) -> int:
+    """Return the 64 bits by which a run is found by its hash."""
+    return int.from_bytes(blake2b(run_hash.encode(), digest_size=8).digest(), "little")
+
+
+def state_columns(rows: list[StateRow]) -> dict[str, Array]:
+    """Return the columns of a state file. `rows` are sorted by run."""
+    blobs = [dump_state(row.state) for row in rows]
+    names = np.array([name_key(row.state.run) for row in rows], dtype=np.uint64)
+    order = np.argsort(names, kind="stable")
+    return {
+        "run": np.array([row.run for row in rows], dtype=np.int64),
+        "created": np.array([row.state.created for row in rows], dtype=np.int64),
+        "flags": np.array([_flags(row.state) for row in rows], dtype=np.uint8),
+        "files": np.array([row.files for row in rows], dtype=np.int32),
+        "read": np.array([row.read for row in rows], dtype=np.int64),
+        "name": names[order],
+        "name_row": order.astype(np.int64),
+        "end": np.cumsum([0] + [len(blob) for blob in blobs]).astype(np.int64),
+        "state": np.frombuffer(b"".join(blobs), np.uint8),
+    }
+
+
+def dump_state(state: RunState) -> bytes:
+    """Return a state, its sequences' summaries included, as JSON."""
+    data = state.dump()
+    for row in data["sequences"]:
+        if row[-1] is not None:
+            row[-1] = row[-1].dump()
+    return orjson.dumps(data, option=orjson.OPT_NON_STR_KEYS)
+
+
+def load_state(data: bytes) -> RunState:
+    state = RunState.load(orjson.loads(data))
+    for sequence in state.sequences:
+        if sequence.summary is not None:
+            sequence.summary = Summary.load(sequence.summary)
+    return state
+
+
+def _flags(state: RunState) -> int:
+    return ARCHIVED * state.archived | DELETED * state.deleted | KNOWN * state.known
+
+
+class StateFile:
+    """A published state file."""
+
+    def __init__(self, columns: Columns) -> None:
+        self._columns = columns
+        self.run = columns["run"]
+
+    def row_of(self, run: int) -> int | None:
+        """Return the row of a run, or None."""
+        row = int(np.searchsorted(self.run, run))
+        return row if row < len(self.run) and self.run[row] == run else None
+
+    def row_named(self, run_hash: str) -> int | None:
+        """Return the row of the run with a hash, or None."""
+        names = self._columns["name"]
+        key = np.uint64(name_key(run_hash))
+        at = int(np.searchsorted(names, key))
+        while at < len(names) and names[at] == key:
+            row = int(self._columns["name_row"][at])
+            if orjson.loads(self.blob(row))["run"] == run_hash:
+                return row
+            at += 1
+        return None
+
+    def blob(self, row: int) -> bytes:
+        """Return the state in a row as JSON."""
+        start, end = self._columns["end"][row : row + 2].tolist()
+        return self._columns["state"][start:end].tobytes()
+
+    def load(self, row: int) -> StateRow:
+        c = self._columns
+        return StateRow(
+            int(self.run[row]), load_state(self.blob(row)), int(c["files"][row]), int(c["read"][row])
+        )
+
+    def column(self, name: str) -> Array:
+        return self._columns[name]

@@ -1,0 +1,145 @@
+"""The summary of a sequence: what is indexed of its points. Merging is exact and order-independent.
+
+`first` and `last` go by (step, writer), `min`, `max` and `mean` leave NaN out. The sum behind the mean is
+kept exactly (as floats that add up to it without rounding), so that an index built in pieces and one
+built at once give the same mean, to the last bit.
+"""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Number = int | float
+
+
+class Summary:
+    """Count, first, last, min, max and mean of a number sequence, mergeable."""
+
+    __slots__ = ("count", "first", "high", "ints", "last", "low", "nans", "sums")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.nans = 0
+        self.first: tuple[Number, str, Any] | None = None  # step, writer, value
+        self.last: tuple[Number, str, Any] | None = None
+        self.low: Number | None = None
+        self.high: Number | None = None
+        self.ints = 0  # the sum of the integers
+        self.sums: list[float] | Fraction = []  # floats that add up to the sum of the floats, exactly
+
+    def add(self, writer: str, steps: NDArray[Any], values: list[Any], numbers: NDArray[Any] | None) -> None:
+        """Take in a batch of one writer's points, in the order of its log.
+
+        `values` are the points' values; `numbers` the same as a float64 array when all of them are floats
+        (then faster), and None for values that are not numbers (only steps and count are kept).
+        """
+        lowest, highest = int(np.argmin(steps)), len(steps) - 1 - int(np.argmax(steps[::-1]))
+        first = (steps[lowest].item(), writer, values[lowest])
+        last = (steps[highest].item(), writer, values[highest])
+        if self.first is None or first[:2] < self.first[:2]:
+            self.first = first
+        if self.last is None or last[:2] >= self.last[:2]:
+            self.last = last
+        self.count += len(values)
+        if numbers is not None:
+            self._add_floats(numbers, values)
+
+    def add_numbers(self, values: list[Number]) -> None:
+        """Take values that are not all floats into min, max and mean."""
+        ints = [value for value in values if isinstance(value, int)]
+        floats = [value for value in values if isinstance(value, float)]
+        if ints:
+            self.ints += sum(ints)
+            self._widen(min(ints), max(ints))
+        if floats:
+            self._add_floats(np.array(floats), floats)
+
+    def _add_floats(self, numbers: NDArray[Any], values: list[float]) -> None:
+        low, high = float(numbers.min()), float(numbers.max())
+        if low != low:  # noqa: PLR0124 - NaN is among them
+            kept = numbers[~np.isnan(numbers)]
+            self.nans += len(numbers) - len(kept)
+            if not len(kept):
+                return
+            low, high, values = float(kept.min()), float(kept.max()), kept.tolist()
+        self._widen(low, high)
+        if math.isinf(low) or math.isinf(high):
+            values = [value for value in values if not math.isinf(value)]
+        if isinstance(self.sums, Fraction):
+            self.sums += sum(map(Fraction, values))
+            return
+        try:
+            self.sums = _exact(values + self.sums)
+        except OverflowError:
+            self.sums = sum(map(Fraction, values + self.sums), Fraction(0))
+
+    def _widen(self, low: Number, high: Number) -> None:
+        self.low = low if self.low is None else min(self.low, low)
+        self.high = high if self.high is None else max(self.high, high)
+
+    def mean(self) -> float | None:
+        """Return the mean of the values that are numbers, or None if there are none."""
+        count = self.count - self.nans
+        if not count or self.low is None or self.high is None:
+            return None
+        if math.isinf(self.high) or math.isinf(self.low):
+            ends = {end for end in (self.low, self.high) if math.isinf(end)}
+            return math.nan if len(ends) == 2 else float(ends.pop())
+        if not self.ints and isinstance(self.sums, list):
+            return math.fsum(self.sums) / count
+        total = self.ints + (self.sums if isinstance(self.sums, Fraction) else sum(map(Fraction, self.sums)))
+        try:
+            return float(total / count)
+        except OverflowError:
+            return math.inf if total > 0 else -math.inf
+
+    def dump(self) -> list[Any]:
+        """Return the summary as JSON."""
+        sums = self.sums if isinstance(self.sums, list) else [hex(n) for n in self.sums.as_integer_ratio()]
+        ends = [None if end is None else [end[0], end[1], to_json(end[2])] for end in (self.first, self.last)]
+        low, high = (None if n is None else to_json(n) for n in (self.low, self.high))
+        return [self.count, self.nans, *ends, low, high, hex(self.ints) if self.ints else 0, sums]
+
+    @classmethod
+    def load(cls, row: list[Any]) -> Summary:
+        summary = cls()
+        summary.count, summary.nans, first, last, low, high, ints, sums = row
+        summary.first = None if first is None else (first[0], first[1], from_json(first[2]))
+        summary.last = None if last is None else (last[0], last[1], from_json(last[2]))
+        summary.low, summary.high = from_json(low), from_json(high)
+        summary.ints = int(ints, 16) if ints else 0
+        exact = isinstance(sums, list) and sums and isinstance(sums[0], str)
+        summary.sums = Fraction(*(int(n, 16) for n in sums)) if exact else sums
+        return summary
+
+
+def to_json(value: Any) -> Any:
+    """Return a point's value the way that a log has it."""
+    if type(value) is float:
+        return value if value - value == 0.0 else repr(value)
+    if type(value) is int and not -(2**63) <= value < 2**64:
+        return {"$int": hex(value)}
+    return value
+
+
+def from_json(value: Any) -> Any:
+    """Return a number from the way that a log has it; what is not a number as it is."""
+    if type(value) is str and value in ("nan", "inf", "-inf"):
+        return float(value)
+    if type(value) is dict and len(value) == 1 and "$int" in value:
+        return int(value["$int"], 16)
+    return value
+
+
+def _exact(values: list[float]) -> list[float]:
+    """Return a few floats with exactly the same sum."""
+    parts: list[float] = []
+    while rest := math.fsum(values):
+        parts.append(rest)
+        values.append(-rest)
+    return parts

@@ -1,0 +1,64 @@
+"""A narrowing as a Tantivy query."""
+
+from __future__ import annotations
+
+import numpy as np
+import tantivy
+from numpy.typing import NDArray
+from runstone_indexer.parameters import ParameterReader
+
+from .lower import Both, Either, Has, Narrowing, Number, Text
+
+# Above this share of all runs, reading them all is as fast as asking Tantivy which ones to read.
+WORTH_ASKING = 0.5
+
+
+def candidates(reader: ParameterReader, narrowing: Narrowing) -> NDArray[np.int64] | None:
+    """Return the numbers of the runs that pass, sorted; None if they are too many to be worth it."""
+    if isinstance(narrowing, Either) and not narrowing.parts:
+        return np.zeros(0, np.int64)
+    found = reader.search(to_tantivy(reader, narrowing), max(int(reader.count * WORTH_ASKING), 1000))
+    return None if found is None else np.unique(found)
+
+
+def to_tantivy(reader: ParameterReader, narrowing: Narrowing) -> tantivy.Query:
+    query = tantivy.Query
+    match narrowing:
+        case Has(token):
+            return query.term_query(reader.schema, "has", token)
+        case Text(token, term, False):
+            return query.term_query(reader.schema, f"s.{token}", term)
+        case Text(token, term, True):  # the only kind of prefix query that is not cut off at 50 terms
+            return query.fuzzy_term_query(reader.schema, f"s.{token}", term, distance=0, prefix=True)
+        case Number(token, low, high):
+            if low is not None and low == high:
+                return query.term_query(reader.schema, f"n.{token}", low)
+            ends = [f"n.{token}:>={_positional(low)}"] if low is not None else []
+            ends += [f"n.{token}:<={_positional(high)}"] if high is not None else []
+            return reader.parse(" AND ".join(ends))
+        case Both(parts):
+            return query.boolean_query([(tantivy.Occur.Must, to_tantivy(reader, part)) for part in parts])
+        case Either(parts):
+            if not parts:
+                return query.empty_query()
+            return query.boolean_query([(tantivy.Occur.Should, to_tantivy(reader, part)) for part in parts])
+
+
+def _positional(number: float) -> str:
+    """Tantivy's grammar has no room for a negative number with an exponent."""
+    return np.format_float_positional(number, trim="0")
+
+
+def describe(narrowing: Narrowing | None) -> str:
+    """Return a narrowing as a person would write it."""
+    match narrowing:
+        case None:
+            return "all runs"
+        case Both(parts):
+            return "(" + " and ".join(map(describe, parts)) + ")"
+        case Either(()):
+            return "no run"
+        case Either(parts):
+            return "(" + " or ".join(map(describe, parts)) + ")"
+        case _:
+            return narrowing.what

@@ -1,0 +1,85 @@
+"""A record: one run as a query sees it, from the index, from unread log tails, or from both."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from runstone_indexer.chunk import EMPTY, Chunk, merge
+from runstone_indexer.generation import Generation
+from runstone_indexer.states import ARCHIVED, StateFile, load_state
+from runstone_writer.params import Params
+from runstone_writer.state import RunState, Sequence
+
+TailChunks = dict[int, list[tuple[int, Chunk]]]  # place of the sequence -> (place of the writer, points)
+
+
+class Record:
+    """The state of a run at one moment, and the way to its points. Loads only what is asked for."""
+
+    __slots__ = ("_data", "_file", "_params", "_row", "_state", "_tail", "created", "generation", "number")
+
+    def __init__(self, generation: Generation | None, number: int | None, created: int) -> None:
+        self.generation = generation
+        self.number = number  # in the index
+        self.created = created
+        self._file: StateFile | None = None
+        self._row = 0
+        self._data: dict[str, Any] | None = None
+        self._params: dict[Any, Any] | None = None
+        self._state: RunState | None = None
+        self._tail: TailChunks = {}
+
+    @classmethod
+    def indexed(cls, generation: Generation, file: StateFile, row: int) -> Record:
+        record = cls(generation, int(file.run[row]), int(file.column("created")[row]))
+        record._file, record._row = file, row
+        return record
+
+    @classmethod
+    def fresh(cls, generation: Generation | None, number: int | None, state: RunState, tail: TailChunks) -> Record:
+        record = cls(generation, number, state.created)
+        record._state, record._tail = state, tail
+        return record
+
+    @property
+    def hash(self) -> str:
+        return self._state.run if self._state is not None else str(self._json["run"])
+
+    @property
+    def archived(self) -> bool:
+        if self._file is not None:
+            return bool(self._file.column("flags")[self._row] & ARCHIVED)
+        return self.state.archived
+
+    @property
+    def params(self) -> dict[Any, Any]:
+        """The parameters as nested dictionaries; not to be changed."""
+        if self._params is None:
+            params = Params.load(self._json["params"]) if self._state is None else self._state.params
+            self._params = params.tree()
+        return self._params
+
+    @property
+    def state(self) -> RunState:
+        if self._state is None:
+            assert self._file is not None  # noqa: S101 - a record is made from a row or from a state
+            self._state = load_state(self._file.blob(self._row))
+        return self._state
+
+    @property
+    def _json(self) -> dict[str, Any]:
+        if self._data is None:
+            assert self._file is not None  # noqa: S101
+            self._data = orjson.loads(self._file.blob(self._row))
+        return self._data
+
+    def points(self, sequence: Sequence) -> tuple[Chunk, list[str], Any]:
+        """Return a sequence's points in order, their writers, and each point's place in that list (or None)."""
+        writers = list(self.state.writers)
+        chunks = []
+        if self.generation is not None and self.number is not None:
+            found = self.generation.chunks(self.number, sequence.place)
+            chunks = [(writers[by], chunk) for by, chunk in found]
+        chunks += [(writers[by], chunk) for by, chunk in self._tail.get(sequence.place, ())]
+        return merge(chunks) if chunks else (EMPTY, [], None)
