@@ -87,7 +87,9 @@ def chunk_of(rows: list[list[Any]], base: int, is_number: bool) -> Chunk:
 _STEP, _VALUE, _TIME = itemgetter(1), itemgetter(2), itemgetter(3)
 
 
-def _with_ints(steps: Array, values: list[Any], times: Array, epochs: Array | None, kinds: set[type]) -> Chunk:
+def _with_ints(
+    steps: Array, values: list[Any], times: Array, epochs: Array | None, kinds: set[type]
+) -> Chunk:
     if kinds == {float}:
         return Chunk(steps, np.array(values), times, epochs)
     exact = {i: v for i, v in enumerate(values) if type(v) is int and not -(2**53) <= v <= 2**53}

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
+
 from runstone_writer.layout import sync_folder
 
 Array = NDArray[Any]
@@ -51,7 +52,7 @@ def _write_member(archive: zipfile.ZipFile, file: Any, name: str, array: Array) 
     with archive.open(info, "w", force_zip64=large) as member:
         npy.write_array_header_1_0(member, npy.header_data_from_array_1_0(array))
         data: int = file.tell()
-        member.write(memoryview(np.ascontiguousarray(array)).cast("B") if len(array) else b"")
+        member.write(np.ascontiguousarray(array).data.cast("B") if len(array) else b"")
     return data
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
+
 from runstone_writer.layout import Layout
 
 from .columns import Columns
@@ -106,7 +107,11 @@ def open_generation(layout: Layout, current: Generation | None = None) -> Genera
             return generation
         except (OSError, ValueError, KeyError):
             latest = read_manifest(layout)
-            if latest is not None and latest.generation == manifest.generation and latest.epoch == manifest.epoch:
+            if (
+                latest is not None
+                and latest.generation == manifest.generation
+                and latest.epoch == manifest.epoch
+            ):
                 return None
             time.sleep(0.001 * attempt)
     return None

@@ -1,4 +1,4 @@
-"""The indexer: reads what is new in the logs, folds it, publishes a generation. Killed anywhere, it goes on."""
+"""The indexer: reads what is new in the logs, folds it, publishes a generation; killed, it goes on."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from runstone_writer.errors import IndexBusyError, StoreError
-from runstone_writer.layout import Layout, log_name, open_repo, sync_folder
+from runstone_writer.layout import Layout, log_name, open_repo, parse_log_name, sync_folder
+from runstone_writer.liveness import beat_age, file_system_now
 from runstone_writer.replay import Problem, replay
 from runstone_writer.state import RunState, WriterState
+from runstone_writer.tender import LEASE_SECONDS
 
 from .chunk import Chunk
 from .columns import remove_columns, write_columns
@@ -60,6 +62,7 @@ class Indexer:
         self._generation: Generation | None = None
         self._manifest = Manifest(epoch="")
         self._parameters: ParameterWriter | None = None
+        self._sizes: dict[str, dict[str, int]] = {}  # of the runs that were looked at, while this is open
 
     # -- opening ---------------------------------------------------------------------------------------
 
@@ -78,7 +81,9 @@ class Indexer:
         folder = index_folder(self.layout)
         try:
             os.makedirs(folder, exist_ok=True)
-            self._lock_fd = os.open(os.path.join(folder, "lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            self._lock_fd = os.open(
+                os.path.join(folder, "lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666
+            )
         except OSError as error:
             raise StoreError(
                 f"cannot write an index to {folder}: {error.strerror}",
@@ -142,6 +147,7 @@ class Indexer:
             self._parameters.close()
             self._parameters = None
         self._generation = None
+        self._sizes = {}
         if self._lock_fd >= 0:
             os.close(self._lock_fd)
             self._lock_fd = -1
@@ -185,7 +191,12 @@ class Indexer:
         return list(found)
 
     def _work(
-        self, todo: list[str], shards: dict[str, list[int]], progress: Progress | None, *, at_once: bool = False
+        self,
+        todo: list[str],
+        shards: dict[str, list[int]],
+        progress: Progress | None,
+        *,
+        at_once: bool = False,
     ) -> Report:
         began = time.perf_counter()
         report = Report()
@@ -214,10 +225,12 @@ class Indexer:
 
     def _take_in(self, run: str, batch: _Batch, report: Report) -> None:
         sizes = log_sizes(self.layout, run)
+        if self._sizes.get(run) == sizes:
+            return
         row = self._known_row(run, batch)
         if row is None:
             if not sizes:
-                return
+                return  # a folder whose writer has not made its log yet
             row = StateRow(batch.next_run, RunState(run))
         elif row.files == len(sizes) and row.read == sum(sizes.values()):
             return
@@ -231,8 +244,14 @@ class Indexer:
                 errors.append(str(error))
 
         done = replay(self.layout, row.state, list(sizes), sink)
+        self._sizes[run] = sizes
         folder = self.layout.run_folder(run)
         report.problems += done.problems + [Problem(folder, 0, 0, error) for error in errors]
+        report.problems += [p for p in done.tails if not self._may_go_on(run, p.path)]
+        report.problems += [
+            Problem(os.path.join(folder, name), 0, 0, "not a log of Runstone's")
+            for name in self.layout.foreign_names(run)
+        ]
         if not done.bytes_read and row.files == len(sizes):
             return
         if row.run == batch.next_run:
@@ -246,6 +265,12 @@ class Indexer:
         report.runs += 1
         report.bytes_read += done.bytes_read
         report.points += sum(len(chunk.steps) for _, _, chunk in chunks)
+
+    def _may_go_on(self, run: str, path: str) -> bool:
+        """Whether a log's writer lives, so that a line that is not complete may yet become so."""
+        name = parse_log_name(os.path.basename(path))
+        now = file_system_now(self.layout)
+        return name is not None and beat_age(self.layout, run, name[0], now) < LEASE_SECONDS
 
     def _known_row(self, run: str, batch: _Batch) -> StateRow | None:
         if run in batch.names:
@@ -283,8 +308,7 @@ class Indexer:
         manifest.generation += 1
         manifest.home = home_of(self.layout)
         manifest.shards = shards or manifest.shards
-        new = [[p.path, p.start, p.end, p.reason] for p in report.problems]
-        manifest.problems = [*(p for p in manifest.problems if p not in new), *new][-PROBLEM_LIMIT:]
+        manifest.problems = _merged(manifest.problems, report.problems)
         sync_folder(self._folder)
         publish(self.layout, manifest)
         parameters = self._generation._parameters if self._generation is not None else None
@@ -314,6 +338,13 @@ class Indexer:
         return os.stat(os.path.join(folder, log_name(writer, part))).st_size == known.parts[part][0]
 
 
+def _merged(old: list[list[Any]], found: list[Problem]) -> list[list[Any]]:
+    """Problems known before and found now, once each: a later finding at a place replaces an earlier one."""
+    places = {(path, start): [path, start, end, reason] for path, start, end, reason in old}
+    places.update({(p.path, p.start): [p.path, p.start, p.end, p.reason] for p in found})
+    return list(places.values())[-PROBLEM_LIMIT:]
+
+
 class _Batch:
     """What has been read since the last publication."""
 
@@ -325,5 +356,3 @@ class _Batch:
         self.rows: dict[int, StateRow] = {}
         self.names: dict[str, int] = {}
         self.series = SeriesBuffer()
-
-

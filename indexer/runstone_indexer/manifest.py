@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
+
 from runstone_writer.layout import Layout, write_whole
 
 INDEX_FORMAT = 1
@@ -53,7 +54,7 @@ def read_manifest(layout: Layout) -> Manifest | None:
 
 def publish(layout: Layout, manifest: Manifest) -> None:
     """Make `manifest` the one that readers open from now on."""
-    names = Manifest.__slots__  # type: ignore[attr-defined]
+    names = Manifest.__slots__
     data = {"format": INDEX_FORMAT, **{name: getattr(manifest, name) for name in names}}
     write_whole(manifest_path(layout), orjson.dumps(data))
 

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import tantivy
 from numpy.typing import NDArray
+
 from runstone_writer.state import RunState
 from runstone_writer.values import decode
 
@@ -143,7 +144,7 @@ class ParameterReader:
         return self._index.schema
 
     def parse(self, text: str) -> tantivy.Query:
-        """Return the query that `text` is in Tantivy's own syntax: the only way to ask for a range in JSON."""
+        """Return the query that `text` is in Tantivy's syntax, the only way to ask for a range in JSON."""
         return self._index.parse_query(text, ["has"])
 
     def refresh(self) -> None:
@@ -157,10 +158,11 @@ class ParameterReader:
 
     def search(self, query: tantivy.Query, limit: int) -> NDArray[np.int64] | None:
         """Return the numbers of the runs that match, or None if there are more than `limit`."""
-        result = self._searcher.search(query, limit=max(limit, 1), count=True)
-        if result.count is not None and result.count > limit:
+        result = self._searcher.search(query, limit=limit + 1, count=False)
+        hits = result.hits
+        if len(hits) > limit:
             return None
-        addresses = [address for _, address in result.hits]
+        addresses = [address for _, address in hits]
         if not addresses:
             return np.zeros(0, np.int64)
         return np.array(self._searcher.fast_field_values("run", addresses), dtype=np.int64)

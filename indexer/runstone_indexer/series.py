@@ -19,7 +19,19 @@ Array = NDArray[Any]
 
 # Where a column of a chunk's points starts is given per chunk; NONE means that it has none.
 NONE = -1
-_TABLE = ("run", "place", "writer", "start", "count", "kind", "first", "stride", "steps_at", "epochs_at", "ints_at")
+_TABLE = (
+    "run",
+    "place",
+    "writer",
+    "start",
+    "count",
+    "kind",
+    "first",
+    "stride",
+    "steps_at",
+    "epochs_at",
+    "ints_at",
+)
 
 Address = tuple[int, int, int]  # run, place of the sequence in the run, place of the writer in the run
 
@@ -183,5 +195,3 @@ def _number(value: Any) -> Any:
 
 def _joined(arrays: list[Array], dtype: Any) -> Array:
     return np.concatenate(arrays).astype(dtype, copy=False) if arrays else np.zeros(0, dtype)
-
-

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import orjson
 from numpy.typing import NDArray
+
 from runstone_writer.state import RunState
 
 from .columns import Columns
@@ -15,7 +16,7 @@ from .summary import Summary
 
 Array = NDArray[Any]
 
-ARCHIVED, DELETED, KNOWN = 1, 2, 4  # bits of the column `flags`
+ARCHIVED, DELETED, KNOWN, ENDED = 1, 2, 4, 8  # bits of the column `flags`
 
 
 class StateRow:
@@ -71,7 +72,8 @@ def load_state(data: bytes) -> RunState:
 
 
 def _flags(state: RunState) -> int:
-    return ARCHIVED * state.archived | DELETED * state.deleted | KNOWN * state.known
+    ended = state.ended is not None
+    return ARCHIVED * state.archived | DELETED * state.deleted | KNOWN * state.known | ENDED * ended
 
 
 class StateFile:

@@ -61,7 +61,7 @@ class Summary:
 
     def _add_floats(self, numbers: NDArray[Any], values: list[float]) -> None:
         low, high = float(numbers.min()), float(numbers.max())
-        if low != low:  # noqa: PLR0124 - NaN is among them
+        if low != low:
             kept = numbers[~np.isnan(numbers)]
             self.nans += len(numbers) - len(kept)
             if not len(kept):

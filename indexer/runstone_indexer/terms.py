@@ -52,7 +52,7 @@ def number_term(value: Any) -> float | None:
         number = float(value)
     except OverflowError:
         number = _LARGEST if value > 0 else -_LARGEST
-    if number != number:  # noqa: PLR0124 - NaN
+    if number != number:
         return None
     return min(max(number, -_LARGEST), _LARGEST) + 0.0  # the sum makes 0.0 of -0.0
 

@@ -20,15 +20,17 @@ DEPTH_LIMIT = 60
 
 ENTITIES = ("metric", "images", "audios", "texts", "figures", "distributions")
 FUNCTIONS = (
-    "abs", "all", "any", "bool", "datetime", "float", "int", "isinstance", "len", "list", "max", "min", "range",
-    "round", "set", "sorted", "str", "sum", "timedelta", "tuple",
+    "abs", "all", "any", "bool", "datetime", "float", "int", "isinstance", "len", "list", "max", "min",
+    "range", "round", "set", "sorted", "str", "sum", "timedelta", "tuple",
 )  # fmt: skip
 
 NODES = (
     ast.And, ast.Or, ast.Not, ast.BoolOp, ast.UnaryOp, ast.USub, ast.UAdd,
     ast.BinOp, ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow,
-    ast.Compare, ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Is, ast.IsNot, ast.In, ast.NotIn,
-    ast.Call, ast.keyword, ast.Attribute, ast.Subscript, ast.Slice, ast.Constant, ast.Name, ast.Load, ast.Store,
+    ast.Compare, ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE,
+    ast.Is, ast.IsNot, ast.In, ast.NotIn,
+    ast.Call, ast.keyword, ast.Attribute, ast.Subscript, ast.Slice,
+    ast.Constant, ast.Name, ast.Load, ast.Store,
     ast.List, ast.Tuple, ast.Set, ast.Dict, ast.IfExp,
     ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.comprehension,
 )  # fmt: skip
@@ -153,7 +155,7 @@ class _Checker:
         self._count += 1
         if self._count > NODE_LIMIT or depth > DEPTH_LIMIT:
             raise QueryError(
-                f"the query is too complicated: more than {NODE_LIMIT} parts, or nested deeper than {DEPTH_LIMIT}",
+                f"the query is too complicated: more than {NODE_LIMIT} parts, or deeper than {DEPTH_LIMIT}",
                 text=self._text,
                 hint="Split it; for many values, write `run.x in [...]`.",
             )
@@ -186,14 +188,20 @@ class _Checker:
             if self._entity is None:
                 call = "query_metrics" if name == "metric" else f"query_{name}"
                 return f"`{name}` is not available in a run query", f"Use repo.{call}(...), or --metrics."
-            return f"`{name}` is not available in a query for {self._entity}", f"The sequence is `{self._entity}`."
+            return (
+                f"`{name}` is not available in a query for {self._entity}",
+                f"The sequence is `{self._entity}`.",
+            )
         known = ["run", *([self._entity] if self._entity else []), *FUNCTIONS]
         if name in ("true", "false", "none", "null"):
             return f"unknown name {name!r}", f"Write `{'None' if name[0] == 'n' else name.title()}`."
         close = difflib.get_close_matches(name, known, 1)
         if close:
             return f"unknown name {name!r}", f"Did you mean `{close[0]}`?"
-        return f"unknown name {name!r}", f"Parameters are written `run.{name}`; a text needs quotes: '{name}'."
+        return (
+            f"unknown name {name!r}",
+            f"Parameters are written `run.{name}`; a text needs quotes: '{name}'.",
+        )
 
     def _check_attribute(self, node: ast.Attribute, _local: frozenset[str]) -> None:
         if node.attr.startswith("_"):

@@ -24,15 +24,17 @@ class LimitError(Exception):
 
 
 _STR_METHODS = frozenset(
-    "capitalize casefold count endswith find index isalnum isalpha isdecimal isdigit islower isnumeric isspace istitle"
-    " isupper lower lstrip partition removeprefix removesuffix rfind rindex rpartition rsplit rstrip split splitlines"
-    " startswith strip swapcase title upper".split()
+    """capitalize casefold count endswith find index isalnum isalpha isdecimal isdigit islower isnumeric
+    isspace istitle isupper lower lstrip partition removeprefix removesuffix rfind rindex rpartition rsplit
+    rstrip split splitlines startswith strip swapcase title upper""".split()  # noqa: SIM905
 )
 _TIME_METHODS = frozenset(
-    "date day days hour isocalendar isoformat isoweekday microsecond minute month second seconds strftime time"
-    " timestamp total_seconds weekday year".split()
+    """date day days hour isocalendar isoformat isoweekday microsecond minute month second seconds strftime
+    time timestamp total_seconds weekday year""".split()  # noqa: SIM905
 )
-_TIME_VALUES = frozenset("day days hour microsecond microseconds minute month second seconds year".split())
+_TIME_VALUES = frozenset(
+    ("day", "days", "hour", "microsecond", "microseconds", "minute", "month", "second", "seconds", "year")
+)
 _METHODS: dict[type, frozenset[str]] = {
     str: _STR_METHODS,
     list: frozenset({"count", "index"}),
@@ -72,7 +74,7 @@ def get_item(value: Any, key: Any) -> Any:
 
 
 def call_method(value: Any, name: str, *args: Any, **named: Any) -> Any:
-    """`value.name(...)`: a method from the list above; on a dictionary its own key of that name comes first."""
+    """`value.name(...)`: a method from the list above; a dictionary's own key of that name comes first."""
     if isinstance(value, View):
         return value.call(name, *args)
     if type(value) is dict:
@@ -121,7 +123,9 @@ class Function:
 
     __slots__ = ("function", "kind", "name", "strict")
 
-    def __init__(self, name: str, function: Callable[..., Any], *, strict: bool, kind: type | None = None) -> None:
+    def __init__(
+        self, name: str, function: Callable[..., Any], *, strict: bool, kind: type | None = None
+    ) -> None:
         self.name = name
         self.function = function
         self.strict = strict
@@ -299,5 +303,3 @@ def _integer(value: Any = 0) -> int:
     if isinstance(value, str):
         _check_size(len(value) * 1000)
     return int(value)
-
-

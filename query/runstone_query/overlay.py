@@ -73,7 +73,8 @@ class Overlay:
 
     def candidates(self) -> dict[str, None]:
         """Return the runs that hints point to. Asked for before the manifest is read: a hint that has gone
-        by then was taken away only after a manifest was published that has all of its log."""
+        by then was taken away only after a manifest was published that has all of its log.
+        """
         return dict.fromkeys(hinted(self._layout))
 
     def fresh(self, hints: dict[str, None], generation: Generation | None) -> dict[str, Tail]:
@@ -91,7 +92,7 @@ class Overlay:
         return found
 
     def _without_hint(self, generation: Generation) -> dict[str, None]:
-        """Runs that no hint tells of: in folders that have changed, or anywhere if the index came as a copy."""
+        """Runs that no hint tells of: in folders that have changed; anywhere if the index came as a copy."""
         manifest = generation.manifest
         if manifest.home != home_of(self._layout):
             return dict.fromkeys(sweep(self._layout))

@@ -7,8 +7,9 @@ import copy
 from collections.abc import Callable
 from typing import Any
 
-from RestrictedPython import RestrictingNodeTransformer
 from RestrictedPython.compile import compile_restricted_eval
+from RestrictedPython.transformer import RestrictingNodeTransformer
+
 from runstone_writer.errors import QueryError
 
 from . import guards

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import tantivy
 from numpy.typing import NDArray
+
 from runstone_indexer.parameters import ParameterReader
 
 from .lower import Both, Either, Has, Narrowing, Number, Text
@@ -42,6 +43,7 @@ def to_tantivy(reader: ParameterReader, narrowing: Narrowing) -> tantivy.Query:
             if not parts:
                 return query.empty_query()
             return query.boolean_query([(tantivy.Occur.Should, to_tantivy(reader, part)) for part in parts])
+    raise AssertionError(narrowing)
 
 
 def _positional(number: float) -> str:

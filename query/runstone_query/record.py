@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import orjson
+
 from runstone_indexer.chunk import EMPTY, Chunk, merge
 from runstone_indexer.generation import Generation
 from runstone_indexer.states import ARCHIVED, StateFile, load_state
@@ -37,7 +38,9 @@ class Record:
         return record
 
     @classmethod
-    def fresh(cls, generation: Generation | None, number: int | None, state: RunState, tail: TailChunks) -> Record:
+    def fresh(
+        cls, generation: Generation | None, number: int | None, state: RunState, tail: TailChunks
+    ) -> Record:
         record = cls(generation, number, state.created)
         record._state, record._tail = state, tail
         return record
@@ -47,10 +50,13 @@ class Record:
         return self._state.run if self._state is not None else str(self._json["run"])
 
     @property
+    def flags(self) -> int:
+        """The bits of the index's column of that name; 0 for a run that comes from its logs."""
+        return 0 if self._file is None else int(self._file.column("flags")[self._row])
+
+    @property
     def archived(self) -> bool:
-        if self._file is not None:
-            return bool(self._file.column("flags")[self._row] & ARCHIVED)
-        return self.state.archived
+        return bool(self.flags & ARCHIVED) if self._file is not None else self.state.archived
 
     @property
     def params(self) -> dict[Any, Any]:
@@ -75,7 +81,7 @@ class Record:
         return self._data
 
     def points(self, sequence: Sequence) -> tuple[Chunk, list[str], Any]:
-        """Return a sequence's points in order, their writers, and each point's place in that list (or None)."""
+        """Return a sequence's points in order, their writers, and whose of them each point is (or None)."""
         writers = list(self.state.writers)
         chunks = []
         if self.generation is not None and self.number is not None:

@@ -1,4 +1,4 @@
-"""`Repo`: a repository, to be asked. Answers are complete, with an index, without one, and while one is made."""
+"""`Repo`: a repository, to be asked. Answers are complete: with an index, without, and while one is made."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+
 from runstone_indexer.generation import Generation, open_generation
 from runstone_indexer.indexer import Indexer
 from runstone_writer.errors import IndexBusyError, MissingRepoError, MissingRunError, StoreError, UsageError
@@ -61,7 +62,9 @@ class Repo:
         self._generation: Generation | None = None
 
     @classmethod
-    def from_path(cls, path: str | os.PathLike[str], read_only: bool | None = None, init: bool = False) -> Self:
+    def from_path(
+        cls, path: str | os.PathLike[str], read_only: bool | None = None, init: bool = False
+    ) -> Self:
         """Return the repository at `path`, made if asked to."""
         return cls(path, read_only=read_only, init=init)
 
@@ -128,7 +131,9 @@ class Repo:
 
     def explain(self, query: str, entity: str | None = None) -> Explanation:
         """Answer a query and return how: the prefilter, what it left, what matched, where time went."""
-        result = RunResult(self, parse(query)) if entity is None else self._query_sequences(query, entity, None)
+        result = (
+            RunResult(self, parse(query)) if entity is None else self._query_sequences(query, entity, None)
+        )
         return result.explain()
 
     # -- runs ------------------------------------------------------------------------------------------
@@ -208,12 +213,16 @@ class Repo:
             _merge_types(tree, run[...])
         return tree
 
-    def collect_sequence_info(self, sequence_types: str | tuple[str, ...] | list[str]) -> dict[str, dict[str, Any]]:
+    def collect_sequence_info(
+        self, sequence_types: str | tuple[str, ...] | list[str]
+    ) -> dict[str, dict[str, Any]]:
         """Return, for each type asked for ("metric", "images", ...), the contexts of each name."""
         wanted = [sequence_types] if isinstance(sequence_types, str) else list(sequence_types)
         unknown = [name for name in wanted if name not in KINDS]
         if unknown:
-            raise UsageError(f"unknown sequence type {unknown[0]!r}", hint=f"The types are {', '.join(KINDS)}.")
+            raise UsageError(
+                f"unknown sequence type {unknown[0]!r}", hint=f"The types are {', '.join(KINDS)}."
+            )
         found: dict[str, dict[str, Any]] = {name: {} for name in wanted}
         for name in wanted:
             for sequence in self._query_sequences("", name, None):

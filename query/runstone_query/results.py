@@ -216,7 +216,16 @@ def run_columns(run: Run, *, include_props: bool, include_params: bool) -> dict[
     """Return a run as one flat row: properties, and parameters under dotted names."""
     row: dict[str, Any] = {"hash": run.hash}
     if include_props:
-        for name in ("name", "description", "archived", "creation_time", "end_time", "active", "experiment", "tags"):
+        for name in (
+            "name",
+            "description",
+            "archived",
+            "creation_time",
+            "end_time",
+            "active",
+            "experiment",
+            "tags",
+        ):
             row[name] = getattr(run, name)
     if include_params:
         row.update(flat_params(run[...]))
@@ -233,5 +242,3 @@ def flat_params(params: dict[Any, Any], prefix: str = "") -> dict[str, Any]:
         else:
             flat[name] = value
     return flat
-
-

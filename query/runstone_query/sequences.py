@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
 from runstone_indexer.chunk import Chunk
 from runstone_writer.state import Sequence as StoredSequence
 from runstone_writer.values import decode
@@ -248,7 +249,7 @@ class Metric(Sequence):
         rows: list[dict[str, Any]] = []
         for i in chosen:
             row: dict[str, Any] = {"idx": i, "step": steps[i], "value": values[i], "epoch": epochs[i]}
-            row["time"] = datetime.fromtimestamp(times[i])  # noqa: DTZ006 - local time, as in Aim
+            row["time"] = datetime.fromtimestamp(times[i])
             rows.append(row)
         frame = pd.DataFrame(rows, columns=["idx", "step", "value", "epoch", "time"])
         if include_run:

@@ -95,7 +95,7 @@ PROPERTIES: dict[str, Callable[[Record], Any]] = {
     "created_at": lambda record: _when(record.state.created),
     "finalized_at": lambda record: _when(record.state.ended),
     "duration": _duration,
-    "metrics": lambda record: MetricsView(record),
+    "metrics": lambda record: MetricsView(record),  # noqa: PLW0108 - defined below
 }
 
 

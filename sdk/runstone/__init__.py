@@ -29,7 +29,11 @@ if TYPE_CHECKING:
     from runstone_query.repo import Repo
     from runstone_query.sequences import Metric
 
-_LAZY = {"Context": "runstone_query.context", "Metric": "runstone_query.sequences", "Repo": "runstone_query.repo"}
+_LAZY = {
+    "Context": "runstone_query.context",
+    "Metric": "runstone_query.sequences",
+    "Repo": "runstone_query.repo",
+}
 
 __all__ = [
     "Context",
