@@ -7,16 +7,23 @@ item, arithmetic or a call on it is missing again. So a missing key never makes 
 from __future__ import annotations
 
 import operator
+import re
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from .views import View
 
-STEP_LIMIT = 200_000  # elements that the comprehensions and functions of one evaluation may visit
-SIZE_LIMIT = 1_000_000  # characters or elements that an operation may produce
+STEP_LIMIT = 20_000  # elements that the comprehensions and functions of one evaluation may visit
+SIZE_LIMIT = 4_000_000  # characters and elements that one evaluation may produce, all together
+TIME_LIMIT = 0.1  # seconds for one evaluation, looked at between two elements of a loop
 BIT_LIMIT = 4096  # bits of an integer that arithmetic may produce
 RANGE_LIMIT = 10_000
+DIGITS_LIMIT = 400  # of round()
+
+
+_PLAIN_FORMAT = re.compile(r"(?:%[aAbBcdfGHIjmMpSuUVwWxXyYzZ%]|[^%]){0,100}", re.DOTALL)
 
 
 class LimitError(Exception):
@@ -59,56 +66,6 @@ def get_attribute(value: Any, name: str) -> Any:
     return None
 
 
-def get_item(value: Any, key: Any) -> Any:
-    """`value[key]`: for dictionaries a tuple is a path; what is not there is missing."""
-    if isinstance(value, View):
-        return value.item(key)
-    if type(key) is tuple and type(value) is dict:
-        for part in key:
-            value = get_item(value, part)
-        return value
-    try:
-        return value[key]
-    except (KeyError, IndexError, TypeError):
-        return None
-
-
-def call_method(value: Any, name: str, *args: Any, **named: Any) -> Any:
-    """`value.name(...)`: a method from the list above; a dictionary's own key of that name comes first."""
-    if isinstance(value, View):
-        return value.call(name, *args)
-    if type(value) is dict:
-        if name not in value and name in _DICT_METHODS:
-            return _dict_method(value, name, args)
-        return call(value.get(name), *args)
-    if value is datetime:
-        return _datetime_method(name, args)
-    if name not in _METHODS.get(type(value), ()):
-        return None
-    try:
-        return getattr(value, name)(*args, **named)
-    except (ValueError, TypeError, OverflowError):
-        return None
-
-
-def _dict_method(value: dict[Any, Any], name: str, args: tuple[Any, ...]) -> Any:
-    if name == "get":
-        found = get_item(value, args[0]) if args else None
-        return found if found is not None or len(args) < 2 else args[1]
-    return list(getattr(value, name)())
-
-
-def _datetime_method(name: str, args: tuple[Any, ...]) -> Any:
-    """Times in queries are naive and UTC, as the run's are: so `datetime.now()` is too."""
-    if name in ("now", "utcnow", "today") and not args:
-        return datetime.now(UTC).replace(tzinfo=None)
-    if name in ("fromtimestamp", "utcfromtimestamp") and len(args) == 1:
-        return datetime.fromtimestamp(args[0], UTC).replace(tzinfo=None)
-    if name in ("fromisoformat", "strptime"):
-        return getattr(datetime, name)(*args)
-    return None
-
-
 def call(function: Any, *args: Any, **named: Any) -> Any:
     """Call a value of the query: only functions of the language can be; anything else is missing."""
     if isinstance(function, Function):
@@ -124,7 +81,7 @@ class Function:
     __slots__ = ("function", "kind", "name", "strict")
 
     def __init__(
-        self, name: str, function: Callable[..., Any], *, strict: bool, kind: type | None = None
+        self, name: str, function: Callable[..., Any], *, strict: bool = True, kind: type | None = None
     ) -> None:
         self.name = name
         self.function = function
@@ -154,6 +111,12 @@ def compare_chain(first: Any, *rest: Any) -> bool:
     return True
 
 
+def _contains(left: Any, right: Any) -> bool:
+    if isinstance(right, View):
+        right = right.elements()
+    return left in right
+
+
 _COMPARE: dict[str, Callable[[Any, Any], Any]] = {
     "==": operator.eq,
     "!=": operator.ne,
@@ -163,34 +126,9 @@ _COMPARE: dict[str, Callable[[Any, Any], Any]] = {
     ">=": operator.ge,
     "is": operator.is_,
     "is not": operator.is_not,
-    "in": lambda left, right: left in right,
-    "not in": lambda left, right: left not in right,
+    "in": _contains,
+    "not in": lambda left, right: not _contains(left, right),
 }
-
-_Number = (int, float)
-_Time = (date, timedelta)
-
-
-def arithmetic(op: str, left: Any, right: Any) -> Any:
-    """A binary operation: numbers, times, and joining texts or lists; anything else is missing."""
-    numbers = isinstance(left, _Number) and isinstance(right, _Number)
-    if numbers:
-        if op == "**" or (op == "*" and type(left) is int and type(right) is int):
-            _check_bits(op, left, right)
-        return _ARITHMETIC[op](left, right)
-    if op in "+-" and isinstance(left, _Time) and isinstance(right, _Time):
-        return _ARITHMETIC[op](left, right)
-    if isinstance(left, timedelta) or isinstance(right, timedelta):
-        return _ARITHMETIC[op](left, right) if op in ("*", "/", "//", "%") else None
-    if op == "+" and type(left) is type(right) and isinstance(left, str | list | tuple):
-        _check_size(len(left) + len(right))
-        return left + right
-    if op == "*" and isinstance(left, str | list | tuple) and isinstance(right, int):
-        _check_size(len(left) * right)
-        return left * right
-    return None
-
-
 _ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
     "+": operator.add,
     "-": operator.sub,
@@ -200,6 +138,8 @@ _ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
     "%": operator.mod,
     "**": operator.pow,
 }
+_Number = (int, float)
+_Time = (date, timedelta)
 
 
 def sign(op: str, value: Any) -> Any:
@@ -209,29 +149,25 @@ def sign(op: str, value: Any) -> Any:
     return None
 
 
-def _check_bits(op: str, left: Any, right: Any) -> None:
-    if isinstance(left, float) or isinstance(right, float):
-        return
-    bits = left.bit_length() * abs(right) if op == "**" else left.bit_length() + right.bit_length()
-    if bits > BIT_LIMIT:
-        raise LimitError(f"`{op}` would make a number of more than {BIT_LIMIT} bits")
-
-
-def _check_size(size: int) -> None:
-    if size > SIZE_LIMIT:
-        raise LimitError(f"an operation would make more than {SIZE_LIMIT:,} elements")
-
-
 class Budget:
-    """Counts the elements that one evaluation visits."""
+    """What one evaluation may still do, and the operations that count against it."""
 
-    __slots__ = ("left",)
+    __slots__ = ("_deadline", "size", "steps")
 
     def __init__(self) -> None:
-        self.left = STEP_LIMIT
+        self.reset()
 
     def reset(self) -> None:
-        self.left = STEP_LIMIT
+        """Start the next evaluation."""
+        self.steps = STEP_LIMIT
+        self.size = SIZE_LIMIT
+        self._deadline = 0.0
+
+    def spend(self, size: int) -> None:
+        """Count what an operation is about to produce. Raises LimitError."""
+        self.size -= size
+        if self.size < 0:
+            raise LimitError(f"an evaluation makes more than {SIZE_LIMIT:,} characters and elements")
 
     def iterate(self, values: Any) -> Iterator[Any]:
         """What `for x in values` goes over: nothing if it is missing or no collection."""
@@ -240,17 +176,112 @@ class Budget:
         if values is None or isinstance(values, int | float):
             return
         for value in values:
-            self.left -= 1
-            if self.left < 0:
+            self.steps -= 1
+            if self.steps < 0:
                 raise LimitError(f"an evaluation visits more than {STEP_LIMIT:,} elements")
+            if not self.steps % 16:
+                self._check_time()
             yield value
+
+    def _check_time(self) -> None:
+        now = time.monotonic()
+        if not self._deadline:
+            self._deadline = now + TIME_LIMIT
+        elif now > self._deadline:
+            raise LimitError(f"an evaluation takes longer than {TIME_LIMIT} s")
+
+    def get_item(self, value: Any, key: Any) -> Any:
+        """`value[key]`: for dictionaries a tuple is a path; what is not there is missing."""
+        if isinstance(value, View):
+            return value.item(key)
+        if type(key) is tuple and type(value) is dict:
+            for part in key:
+                value = self.get_item(value, part)
+            return value
+        try:
+            if type(key) is slice:
+                self.spend(len(value))
+            return value[key]
+        except (KeyError, IndexError, TypeError):
+            return None
+
+    def call_method(self, value: Any, name: str, *args: Any, **named: Any) -> Any:
+        """`value.name(...)`: a method from the list above; a dictionary's own key of that name comes first."""
+        if isinstance(value, View):
+            return value.call(name, *args)
+        if type(value) is dict:
+            if name not in value and name in _DICT_METHODS:
+                return self._dict_method(value, name, args)
+            return call(value.get(name), *args)
+        if value is datetime:
+            return _datetime_method(name, args)
+        if name not in _METHODS.get(type(value), ()):
+            return None
+        if isinstance(value, str | list | tuple):
+            self.spend(len(value))
+        if name == "strftime" and not _is_plain_format(args):
+            return None
+        try:
+            return getattr(value, name)(*args, **named)
+        except (ValueError, TypeError, OverflowError):
+            return None
+
+    def _dict_method(self, value: dict[Any, Any], name: str, args: tuple[Any, ...]) -> Any:
+        if name == "get":
+            found = self.get_item(value, args[0]) if args else None
+            return found if found is not None or len(args) < 2 else args[1]
+        self.spend(len(value))
+        return list(getattr(value, name)())
+
+    def arithmetic(self, op: str, left: Any, right: Any) -> Any:
+        """A binary operation: numbers, times, and joining texts or lists; anything else is missing."""
+        if isinstance(left, _Number) and isinstance(right, _Number):
+            if op in ("**", "*") and isinstance(left, int) and isinstance(right, int):
+                _check_bits(op, left, right)
+            return _ARITHMETIC[op](left, right)
+        if op in ("+", "-") and isinstance(left, _Time) and isinstance(right, _Time):
+            return _ARITHMETIC[op](left, right)
+        if isinstance(left, timedelta) or isinstance(right, timedelta):
+            return _ARITHMETIC[op](left, right) if op in ("*", "/", "//", "%") else None
+        if op == "+" and type(left) is type(right) and isinstance(left, str | list | tuple):
+            self.spend(len(left) + len(right))
+            return left + right
+        if op == "*" and isinstance(left, str | list | tuple) and isinstance(right, int):
+            self.spend(len(left) * max(right, 0))
+            return left * right
+        return None
+
+
+def _datetime_method(name: str, args: tuple[Any, ...]) -> Any:
+    """Times in queries are naive and UTC, as the run's are: so `datetime.now()` is too."""
+    if name in ("now", "utcnow", "today") and not args:
+        return datetime.now(UTC).replace(tzinfo=None)
+    if name in ("fromtimestamp", "utcfromtimestamp") and len(args) == 1:
+        return datetime.fromtimestamp(args[0], UTC).replace(tzinfo=None)
+    if name == "fromisoformat" or (name == "strptime" and _is_plain_format(args[1:])):
+        return getattr(datetime, name)(*args)
+    return None
+
+
+def _is_plain_format(args: tuple[Any, ...]) -> bool:
+    """The C library reads widths out of a format: "%1000000000Y" would fill the memory."""
+    return len(args) == 1 and isinstance(args[0], str) and _PLAIN_FORMAT.fullmatch(args[0]) is not None
+
+
+def _check_bits(op: str, left: int, right: int) -> None:
+    bits = left.bit_length() * abs(right) if op == "**" else left.bit_length() + right.bit_length()
+    if bits > BIT_LIMIT:
+        raise LimitError(f"`{op}` would make a number of more than {BIT_LIMIT} bits")
 
 
 def functions(budget: Budget) -> dict[str, Any]:
     """Return the functions of the language, their work counted against `budget`."""
 
-    def listed(function: Callable[[list[Any]], Any]) -> Callable[..., Any]:
-        return lambda values=(), **named: function(list(budget.iterate(values)), **named)
+    def listed(function: Callable[..., Any]) -> Callable[..., Any]:
+        def over(values: Any = (), *rest: Any, **named: Any) -> Any:
+            return function(list(budget.iterate(values)), *rest, **named)
+
+        return over
 
     def extreme(function: Callable[..., Any]) -> Callable[..., Any]:
         def pick(*args: Any) -> Any:
@@ -259,47 +290,53 @@ def functions(budget: Budget) -> dict[str, Any]:
 
         return pick
 
-    def is_kind(value: Any, kinds: Any) -> bool:
-        wanted = kinds if isinstance(kinds, tuple | list) else (kinds,)
-        types = tuple(kind.kind for kind in wanted if isinstance(kind, Function) and kind.kind is not None)
-        return isinstance(value, types)
-
-    def bounded_range(*args: int) -> range:
-        made = range(*args)
-        if len(made) > RANGE_LIMIT:
-            raise LimitError(f"range() of more than {RANGE_LIMIT:,}")
-        return made
-
-    def length(value: Any) -> Any:
-        return len(value.elements()) if isinstance(value, View) else len(value)
+    def total(values: list[Any], start: Any = 0) -> Any:
+        for value in values:
+            start = budget.arithmetic("+", start, value)
+        return start
 
     def text(value: Any = "") -> str:
-        return repr(value) if isinstance(value, View) else str(value)
+        made = repr(value) if isinstance(value, View) else str(value)
+        budget.spend(len(made))
+        return made
 
-    table: list[Function] = [
-        Function("abs", abs, strict=True),
+    table = [
+        Function("abs", abs),
         Function("all", listed(all), strict=False),
         Function("any", listed(any), strict=False),
         Function("bool", bool, strict=False, kind=bool),
-        Function("float", float, strict=True, kind=float),
-        Function("int", _integer, strict=True, kind=int),
-        Function("isinstance", is_kind, strict=False),
-        Function("len", length, strict=True),
-        Function("list", listed(list), strict=True, kind=list),
-        Function("max", extreme(max), strict=True),
-        Function("min", extreme(min), strict=True),
-        Function("range", bounded_range, strict=True),
-        Function("round", round, strict=True),
-        Function("set", listed(set), strict=True, kind=set),
-        Function("sorted", listed(sorted), strict=True),
-        Function("str", text, strict=True, kind=str),
-        Function("sum", listed(sum), strict=True),
-        Function("tuple", listed(tuple), strict=True, kind=tuple),
+        Function("float", float, kind=float),
+        Function("int", int, kind=int),
+        Function("isinstance", _is_instance, strict=False),
+        Function("len", lambda value: len(value.elements() if isinstance(value, View) else value)),
+        Function("list", listed(list), kind=list),
+        Function("max", extreme(max)),
+        Function("min", extreme(min)),
+        Function("range", _bounded_range),
+        Function("round", _bounded_round),
+        Function("set", listed(set), kind=set),
+        Function("sorted", listed(lambda values, reverse=False: sorted(values, reverse=bool(reverse)))),
+        Function("str", text, kind=str),
+        Function("sum", listed(total)),
+        Function("tuple", listed(tuple), kind=tuple),
     ]
     return {"datetime": datetime, "timedelta": timedelta, **{function.name: function for function in table}}
 
 
-def _integer(value: Any = 0) -> int:
-    if isinstance(value, str):
-        _check_size(len(value) * 1000)
-    return int(value)
+def _is_instance(value: Any, kinds: Any) -> bool:
+    wanted = kinds if isinstance(kinds, tuple | list) else (kinds,)
+    types = tuple(kind.kind for kind in wanted if isinstance(kind, Function) and kind.kind is not None)
+    return isinstance(value, types)
+
+
+def _bounded_range(*args: int) -> range:
+    made = range(*args)
+    if len(made) > RANGE_LIMIT:
+        raise LimitError(f"range() of more than {RANGE_LIMIT:,}")
+    return made
+
+
+def _bounded_round(value: Any, digits: Any = 0) -> Any:
+    if abs(digits) > DIGITS_LIMIT:
+        raise LimitError(f"round() to more than {DIGITS_LIMIT} digits")
+    return round(value, digits) if digits else round(value)
