@@ -61,10 +61,8 @@ class QueryError(UsageError, SyntaxError):
         self.filename = "<query>"
 
     def __str__(self) -> str:
-        lines = self.text.splitlines()
-        picture = ""
-        if 0 < (self.lineno or 0) <= len(lines):
-            picture = f"\n  {lines[self.lineno - 1]}\n  {' ' * ((self.offset or 1) - 1)}^"
+        lines, line, column = (self.text or "").splitlines(), self.lineno or 1, self.offset or 1
+        picture = f"\n  {lines[line - 1]}\n  {' ' * (column - 1)}^" if line <= len(lines) else ""
         head = f"{self.message} (line {self.lineno}, column {self.offset}){picture}"
         return f"{head}\n{self.hint}" if self.hint else head
 

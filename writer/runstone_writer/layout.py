@@ -47,6 +47,10 @@ class Layout:
             found += [entry.name for entry in _listed(folder.path) if is_safe_hash(entry.name)]
         return found
 
+    def foreign_names(self, run: str) -> list[str]:
+        """Return the names in a run's folder that are not logs'. Nothing ever reads such files."""
+        return sorted(entry.name for entry in _listed(self.run_folder(run)) if not parse_log_name(entry.name))
+
     def log_names(self, run: str) -> list[str]:
         """Return the names of a run's log files, in the order in which they apply within each writer."""
         names = [entry.name for entry in _listed(self.run_folder(run)) if entry.name.endswith(LOG_SUFFIX)]

@@ -40,6 +40,7 @@ class Replay:
     bytes_read: int = 0
     bytes_left: int = 0  # behind the last intact line: being written, or torn
     problems: list[Problem] = field(default_factory=list)
+    tails: list[Problem] = field(default_factory=list)  # where those bytes are: damage once the writer is dead
 
 
 def replay(
@@ -88,6 +89,11 @@ def _read_part(
             _fold(layout, state, writer, part, batch, sink, done, path)
         if not batch.more:
             done.bytes_left += batch.tail
+            end = batch.position.offset + batch.tail
+            if batch.tail:
+                done.tails.append(Problem(path, batch.position.offset, end, f"torn tail of {batch.tail} bytes"))
+            elif not end:
+                done.tails.append(Problem(path, 0, 0, "empty log"))
             return
 
 
