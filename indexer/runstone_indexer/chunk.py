@@ -36,10 +36,15 @@ class Chunk(NamedTuple):
             return [self.exact[i] for i in range(len(self.steps))]
         values: list[Any] = self.values.tolist()
         if self.kind == INT:
-            values = list(map(int, values))
+            exact = self.exact  # an integer beyond the floats is an infinity among the values
+            values = (
+                [int(v) if i not in exact else 0 for i, v in enumerate(values)]
+                if exact
+                else list(map(int, values))
+            )
         elif self.kind == MIXED and self.ints is not None:
             for i in np.flatnonzero(self.ints).tolist():
-                values[i] = int(values[i])
+                values[i] = 0 if i in self.exact else int(values[i])
         for i, value in self.exact.items():
             values[i] = value
         return values
