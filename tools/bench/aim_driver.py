@@ -29,6 +29,9 @@ class AimAdapter:
         """With the thread of system metrics and the terminal capture off, as everywhere here."""
         return Run(repo=path, system_tracking_interval=None, capture_terminal_logs=False)
 
+    def load_reader(self) -> None:
+        """Aim imports everything at once, above."""
+
     def open_repo(self, path: str) -> Repo:
         """A Repo of its own, not the pooled one of `open_run`."""
         return Repo(path)

@@ -1,5 +1,6 @@
 """The environment that a peer is installed into, apart from ours: neither's packages bind the other's."""
 
+import os
 import subprocess
 import sys
 import venv
@@ -29,7 +30,7 @@ def aim_interpreter(folder: Path) -> Path:
     python, stamp = home / "bin" / "python", home / "stamp"
     wanted = "\n".join((*PINS, sys.version.split()[0]))
     if not stamp.exists() or stamp.read_text() != wanted:
-        venv.create(home, clear=True, with_pip=True)
+        venv.create(home, clear=True, symlinks=os.name != "nt", with_pip=True)
         _install(python)
         stamp.write_text(wanted)
     return python

@@ -33,6 +33,7 @@ def disk_rows(comparison: Comparison, workload: Workload) -> list[Row]:
     """P12: the disk that the workload takes, and content per point of its parts."""
     titles = {
         "P12": "disk: log and index, blocks allocated",
+        "P12 content": "disk: log and index, content",
         "P12 log": "log, content per point",
         "P12 index": "whole index, content per point",
         "P12 points": "compacted points, content per point",
@@ -48,9 +49,9 @@ def disk_rows(comparison: Comparison, workload: Workload) -> list[Row]:
 
 
 def _sizes(peer: Peer, written: Written, workload: Workload) -> list[float]:
-    """Whole, log per point, index per point, and the index's part that holds points (Aim has none)."""
+    """Allocated; content; and per point: log, index, that part of it which holds points (Aim has none)."""
     parts = peer.fresh("parts", path=written.path)
     (log, log_content), (index, index_content) = size(parts["log"]), size(parts["index"])
     _, points_content = size(parts.get("points", []))
     per_point = [content / workload.total_points for content in (log_content, index_content, points_content)]
-    return [log + index, *per_point]
+    return [log + index, log_content + index_content, *per_point]

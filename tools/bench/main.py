@@ -62,13 +62,13 @@ def _row_list(text: str) -> set[str]:
 
 def find_stores(options: argparse.Namespace, console: Console) -> tuple[list[Peer], str]:
     """Runstone by this interpreter, and the peer by its own; and why there is no peer, if there is none."""
-    log = options.data / "drivers.log"
-    stores = [Peer(OURS, Path(sys.executable), "runstone_driver.py", "runstone", log)]
+    home = options.data
+    stores = [Peer(OURS, Path(sys.executable), "runstone_driver.py", "runstone", home)]
     if not options.peer:
         return stores, "not asked for"
     console.print("Aim's environment …")
     try:
-        stores.append(Peer("aim", aim_interpreter(options.envs), "aim_driver.py", "aim", log))
+        stores.append(Peer("aim", aim_interpreter(options.envs), "aim_driver.py", "aim", home))
     except InstallError as error:
         return stores, f"could not be installed: {error}"
     return stores, ""
@@ -104,7 +104,6 @@ def measure(comparison: Comparison, options: argparse.Namespace) -> list[Row]:
 def main() -> int:
     """Measure, print, and say by the exit code whether the answers agree."""
     options, progress = arguments(), Console(stderr=True)
-    options.data.mkdir(parents=True, exist_ok=True)
     repositories = Repositories(options.data)
     try:
         stores, absent = find_stores(options, progress)
@@ -115,6 +114,9 @@ def main() -> int:
     except PeerError as error:
         progress.print(str(error), style="red", markup=False)
         return 1
+    except KeyboardInterrupt:
+        progress.print("Interrupted: nothing is reported; a peer's finished repositories are kept.")
+        return 130
     finally:
         if not options.keep:
             repositories.clean()
@@ -123,7 +125,7 @@ def main() -> int:
     if absent:
         facts["aim"] = absent
     # a file or a pipe has no width of its own, and the table needs this much
-    console = Console() if sys.stdout.isatty() else Console(width=170)
+    console = Console() if sys.stdout.isatty() else Console(width=180)
     show(console, rows, facts, options.peer, judge=not options.quick)
     if options.json:
         write_json(options.json, rows, facts)

@@ -21,17 +21,16 @@ class PeerError(Exception):
 class Process:
     """One running driver. Its warnings and progress bars go to a file."""
 
-    def __init__(self, name: str, interpreter: Path, script: str, errors: Path) -> None:
-        self._name, self._errors = name, errors
-        errors.parent.mkdir(parents=True, exist_ok=True)
-        with errors.open("a") as sink:
+    def __init__(self, name: str, interpreter: Path, script: str, home: Path) -> None:
+        self._name, self._errors = name, home / "drivers.log"
+        with self._errors.open("a") as sink:
             self._process = subprocess.Popen(
                 [interpreter, HERE / script],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=sink,
                 text=True,
-                env=clean_environment(),
+                env=clean_environment(home),
             )
         self._input = cast(TextIO, self._process.stdin)
         self._output = cast(TextIO, self._process.stdout)
@@ -50,7 +49,10 @@ class Process:
                 raise PeerError(f"{self._name}: `{command}` failed\n{message['error']}")
             else:
                 return message["result"]
-        raise PeerError(f"{self._name}: the driver ended during `{command}`; see {self._errors}")
+        last_words = "\n".join(self._errors.read_text().splitlines()[-8:])
+        raise PeerError(
+            f"{self._name}: the driver ended during `{command}`; {self._errors} ends in\n{last_words}"
+        )
 
     def close(self) -> None:
         """Let the driver end by itself."""
@@ -62,18 +64,18 @@ class Process:
 
 @dataclass(frozen=True)
 class Peer:
-    """A store: how it is called, which interpreter runs its driver, what a user imports from it."""
+    """A store: its name, the interpreter of its driver, what a user imports; `home` is the data folder."""
 
     name: str
     interpreter: Path
     script: str
     module: str
-    log: Path
+    home: Path
 
     @contextlib.contextmanager
     def process(self) -> Iterator[Process]:
         """A driver in a fresh process."""
-        process = Process(self.name, self.interpreter, self.script, self.log)
+        process = Process(self.name, self.interpreter, self.script, self.home)
         try:
             yield process
         finally:
@@ -87,10 +89,15 @@ class Peer:
     def python_seconds(self, code: str) -> float:
         """Wall time of a fresh interpreter that runs `code`."""
         started = time.perf_counter()
-        subprocess.run([self.interpreter, "-c", code], check=True, env=clean_environment(), cwd="/")
+        subprocess.run([self.interpreter, "-c", code], check=True, env=clean_environment(self.home), cwd="/")
         return time.perf_counter() - started
 
 
-def clean_environment() -> dict[str, str]:
-    """This process's variables without those that put foreign modules in a driver's way."""
-    return {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "VIRTUAL_ENV")}
+def clean_environment(home: Path) -> dict[str, str]:
+    """This process's variables without Python's own, which could change what is loaded or how fast.
+
+    Byte-code is written, and kept in the data folder: installed packages come with theirs, and a source tree
+    would be compiled at each start where writing it is turned off.
+    """
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "VIRTUAL_ENV"))}
+    return {**kept, "PYTHONPYCACHEPREFIX": str(home.resolve() / "bytecode")}

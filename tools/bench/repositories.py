@@ -5,9 +5,12 @@ import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from peer import Peer, Progress
+from peer import Peer, PeerError, Progress
 from row import OURS
 from workload import Workload
+
+RUN_BYTES = 600_000
+"""What Aim allocates for a run of workload S, rounded up; other stores take less."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +34,9 @@ class Repositories:
         self.folder = folder
         self._scratch = folder / "scratch"
         self._made: dict[tuple[str, str], Written] = {}
-        for stale in (self._scratch, folder / OURS):
-            shutil.rmtree(stale, ignore_errors=True)
+        self.clean()
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "drivers.log").write_text("")
 
     def empty(self, peer: Peer) -> str:
         """An empty repository for the rows that write."""
@@ -62,6 +66,9 @@ def _load(home: Path) -> Written | None:
 
 def _write(home: Path, peer: Peer, workload: Workload, progress: Progress) -> Written:
     shutil.rmtree(home, ignore_errors=True)
+    home.mkdir(parents=True)
+    if shutil.disk_usage(home).free < (needed := workload.runs * RUN_BYTES):
+        raise PeerError(f"{peer.name}: workload {workload.name} needs up to {needed / 1e9:.0f} GB in {home}")
     path = str(home / "repo")
     with peer.process() as process:
         process.call("create", path=path)
@@ -80,5 +87,5 @@ def size(paths: list[str]) -> tuple[int, int]:
         for file in (root, *root.rglob("*")):
             status = file.lstat()
             allocated += status.st_blocks * 512
-            content += status.st_size if file.is_file() else 0
+            content += 0 if file.is_dir() else status.st_size
     return allocated, content

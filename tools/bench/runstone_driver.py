@@ -1,9 +1,10 @@
 """Runstone as a driver, and the floor of P1, which needs orjson as Runstone does.
 
-Indexer and Repo are imported where they are used: the rows about writing then measure what a training
-script has loaded, and no more.
+Indexer and Repo are imported by `load_reader`: the rows about writing then measure what a training script
+has loaded, and no more.
 """
 
+import glob
 import os
 import shutil
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from typing import Any
 import floor
 from serve import serve
 
-from runstone import Run
+import runstone
 
 
 class RunstoneAdapter:
@@ -23,27 +24,27 @@ class RunstoneAdapter:
     def create(self, path: str) -> None:
         """The first run makes the folders."""
 
-    def open_run(self, path: str) -> Run:
+    def open_run(self, path: str) -> runstone.Run:
         """With the thread of system metrics and the terminal capture off, as everywhere here."""
-        return Run(repo=path, system_tracking_interval=None, capture_terminal_logs=False)
+        return runstone.Run(repo=path, system_tracking_interval=None, capture_terminal_logs=False)
+
+    def load_reader(self) -> None:
+        """Kept out of what is timed, as Aim's imports are."""
+        import runstone_indexer
+
+        self._repo, self._indexer = runstone.Repo, runstone_indexer.Indexer
 
     def open_repo(self, path: str) -> Any:
         """A Repo of its own."""
-        from runstone import Repo
-
-        return Repo(path)
+        return self._repo(path)
 
     def drop_index(self, path: str) -> None:
-        """Derived data only: the logs stay. The import is here so that timing starts after it."""
-        import runstone_indexer  # noqa: F401
-
+        """Derived data only: the logs stay."""
         shutil.rmtree(os.path.join(path, ".runstone", "index"), ignore_errors=True)
 
     def index(self, path: str) -> None:
         """Returns when everything written is published."""
-        from runstone_indexer import Indexer
-
-        Indexer(path).run_once()
+        self._indexer(path).run_once()
 
     def hashes(self, repo: Any, query: str) -> list[str]:
         """The short way to hashes, without run objects."""
@@ -64,10 +65,11 @@ class RunstoneAdapter:
         return metric.run.hash, metric.name, metric.context["subset"]
 
     def parts(self, path: str) -> dict[str, list[str]]:
-        """Whatever is not the index is the truth."""
+        """Whatever is not the index is the truth; the compacted points are a part of the index."""
         root = os.path.join(path, ".runstone")
         log = [os.path.join(root, name) for name in os.listdir(root) if name != "index"]
-        return {"log": log, "index": [os.path.join(root, "index")]}
+        points = glob.glob(os.path.join(root, "index", "**", "series-*"), recursive=True)
+        return {"log": log, "index": [os.path.join(root, "index")], "points": points}
 
 
 if __name__ == "__main__":
