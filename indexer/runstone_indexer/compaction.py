@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from .columns import Columns, write_columns
 from .series import SeriesBuffer, SeriesFile
 from .states import StateFile
+from .table import merged_tables
 
 Entry = dict[str, Any]
 Array = NDArray[Any]
@@ -85,7 +86,7 @@ def _merged_states(files: Sequence[Columns]) -> dict[str, Array]:
         blobs.append(files[file]["state"][start:end])
     taken = {
         name: np.concatenate([columns[name] for columns in files])[newest]
-        for name in ("run", "created", "flags", "files", "read")
+        for name in ("run", "created", "flags", "hash", "files", "read")
     }
     return {
         **taken,
@@ -93,6 +94,7 @@ def _merged_states(files: Sequence[Columns]) -> dict[str, Array]:
         "name_row": by_name.astype(np.int64),
         "end": np.cumsum([0] + [len(blob) for blob in blobs]).astype(np.int64),
         "state": np.concatenate(blobs) if blobs else np.zeros(0, np.uint8),
+        **merged_tables([StateFile(columns).table for columns in files], source[newest], row[newest]),
     }
 
 

@@ -55,23 +55,34 @@ class Generation:
                 return file.load(row)
         return None
 
-    def locate(self, runs: NDArray[np.int64]) -> Iterator[tuple[StateFile, int]]:
-        """Yield the file and row of each run (sorted numbers) that is there and was not deleted."""
+    def rows_of(self, runs: NDArray[np.int64] | None) -> Iterator[tuple[StateFile, NDArray[np.int64]]]:
+        """Yield, file by file, the rows of the runs asked for (sorted numbers; None for all) that exist.
+
+        Each run comes once, from its newest row; deleted ones do not.
+        """
+        seen = np.zeros(self.manifest.next_run, bool) if runs is None else None
         left = runs
         for file in self.states:
-            if not len(left) or not len(file.run):
+            if not len(file.run):
                 continue
-            at = np.minimum(np.searchsorted(file.run, left), len(file.run) - 1)
-            here = file.run[at] == left
-            rows = at[here]
-            left = left[~here]
+            if left is None:
+                assert seen is not None  # noqa: S101 - the two go together
+                rows = np.flatnonzero(~seen[file.run])
+                seen[file.run] = True
+            else:
+                at = np.minimum(np.searchsorted(file.run, left), len(file.run) - 1)
+                here = file.run[at] == left
+                rows, left = at[here], left[~here]
             flags = file.column("flags")[rows]
-            for row in rows[(flags & (DELETED | KNOWN)) == KNOWN].tolist():
-                yield file, row
+            yield file, rows[(flags & (DELETED | KNOWN)) == KNOWN]
 
     def all_runs(self) -> NDArray[np.int64]:
-        """Return the numbers of all runs."""
         return np.arange(self.manifest.next_run, dtype=np.int64)
+
+    def locate(self, runs: NDArray[np.int64]) -> Iterator[tuple[StateFile, int]]:
+        for file, rows in self.rows_of(runs):
+            for row in rows.tolist():
+                yield file, row
 
     def chunks(self, run: int, place: int) -> list[Found]:
         """Return the stored chunks of a sequence; each writer's in the order of its log."""

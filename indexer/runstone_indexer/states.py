@@ -13,6 +13,7 @@ from runstone_writer.state import RunState
 
 from .columns import Columns
 from .summary import Summary
+from .table import Table, table_columns
 
 Array = NDArray[Any]
 
@@ -45,12 +46,14 @@ def state_columns(rows: list[StateRow]) -> dict[str, Array]:
         "run": np.array([row.run for row in rows], dtype=np.int64),
         "created": np.array([row.state.created for row in rows], dtype=np.int64),
         "flags": np.array([_flags(row.state) for row in rows], dtype=np.uint8),
+        "hash": np.array([row.state.run.encode() for row in rows], dtype=np.bytes_),
         "files": np.array([row.files for row in rows], dtype=np.int32),
         "read": np.array([row.read for row in rows], dtype=np.int64),
         "name": names[order],
         "name_row": order.astype(np.int64),
         "end": np.cumsum([0] + [len(blob) for blob in blobs]).astype(np.int64),
         "state": np.frombuffer(b"".join(blobs), np.uint8),
+        **table_columns([row.state for row in rows]),
     }
 
 
@@ -82,6 +85,7 @@ class StateFile:
     def __init__(self, columns: Columns) -> None:
         self._columns = columns
         self.run = columns["run"]
+        self.table = Table(self.column, len(self.run))
 
     def row_of(self, run: int) -> int | None:
         """Return the row of a run, or None."""
@@ -95,10 +99,15 @@ class StateFile:
         at = int(np.searchsorted(names, key))
         while at < len(names) and names[at] == key:
             row = int(self._columns["name_row"][at])
-            if orjson.loads(self.blob(row))["run"] == run_hash:
+            if self.hash(row) == run_hash:
                 return row
             at += 1
         return None
+
+    def hash(self, row: int) -> str:
+        """Return the hash of the run in a row."""
+        name: bytes = self._columns["hash"][row].item()
+        return name.decode()
 
     def blob(self, row: int) -> bytes:
         """Return the state in a row as JSON."""

@@ -62,7 +62,7 @@ Path = tuple[str | int, ...]
 
 NOTHING = Either(())
 _MIRRORED = {"Lt": "Gt", "Gt": "Lt", "LtE": "GtE", "GtE": "LtE", "Eq": "Eq"}
-_UNKNOWN = object()
+UNKNOWN = object()
 
 
 def narrowing(query: Query) -> Narrowing | None:
@@ -150,16 +150,16 @@ class _Lowering:
             return None
         if name == "In":
             return self._membership(left, right)
-        constant = _constant(right)
-        if constant is _UNKNOWN and name in _MIRRORED and _constant(left) is not _UNKNOWN:
-            left, right, name, constant = right, left, _MIRRORED[name], _constant(left)
+        constant = constant_of(right)
+        if constant is UNKNOWN and name in _MIRRORED and constant_of(left) is not UNKNOWN:
+            left, right, name, constant = right, left, _MIRRORED[name], constant_of(left)
         if name == "Is":
             if isinstance(constant, bool):
                 return self._equal(left, constant)
             return None
         if name == "Eq":
-            return None if constant is _UNKNOWN else self._equal(left, constant)
-        needed = self._needs(left) if constant is not _UNKNOWN else self._needs_both(left, right)
+            return None if constant is UNKNOWN else self._equal(left, constant)
+        needed = self._needs(left) if constant is not UNKNOWN else self._needs_both(left, right)
         if isinstance(constant, int | float):
             return self._both(needed, self._ordered(left, name, constant))
         return needed  # no order holds for what is missing
@@ -199,15 +199,15 @@ class _Lowering:
 
     def _membership(self, left: ast.expr, right: ast.expr) -> Narrowing | None:
         if isinstance(right, ast.List | ast.Tuple | ast.Set):  # equal to one of the elements
-            parts = [_constant(element) for element in right.elts]
-            if _UNKNOWN in parts or None in parts:
+            parts = [constant_of(element) for element in right.elts]
+            if UNKNOWN in parts or None in parts:
                 return None
             return self._either([self._equal(left, part) for part in parts])
-        constant = _constant(left)
+        constant = constant_of(left)
         if self._is_tags(right) and isinstance(constant, str):
             return Text(terms.property_token("tags"), terms.text_term(constant), False, f"tag {constant!r}")
         needed = self._needs(right)  # nothing is in what is missing
-        if isinstance(_constant(right), str):  # only a text is in a text
+        if isinstance(constant_of(right), str):  # only a text is in a text
             return self._needs(left)
         return needed
 
@@ -216,7 +216,7 @@ class _Lowering:
 
     def _sequence_equal(self, node: ast.expr, constant: Any) -> Narrowing | None:
         """A run has the token of each of its sequences' names and context values."""
-        path, _ = self._path_from(node, self._is_entity)
+        path, _ = _path_from(node, self._is_entity)
         if not path:
             return None
         if path == ("name",) and isinstance(constant, str):
@@ -250,7 +250,7 @@ class _Lowering:
         A path through a number may lead into a list, which is indexed as one thing: with ``whole`` it has
         no place, without it is the place of what the number is applied to.
         """
-        path, by_attribute = self._path_from(node, self._is_run)
+        path, by_attribute = _path_from(node, self._is_run)
         if not path:
             return None
         if by_attribute and path[0] in PROPERTIES:
@@ -264,33 +264,6 @@ class _Lowering:
             path = path[:cut]
         return terms.param_token(path), "run." + ".".join(map(str, path)), path
 
-    def _path_from(self, node: ast.expr, is_root: Any) -> tuple[Path, bool]:
-        """Return the keys that lead from a root to `node`, and whether the first of them is an attribute.
-
-        No keys if `node` is the root, or is not reached from it by constant keys alone.
-        """
-        path: list[str | int] = []
-        by_attribute = False
-        while not is_root(node):
-            by_attribute = isinstance(node, ast.Attribute)
-            match node:
-                case ast.Attribute(value, attr):
-                    path.insert(0, attr)
-                    node = value
-                case ast.Subscript(value, key):
-                    parts = _constant(key)
-                    parts = parts if isinstance(parts, tuple) else (parts,)
-                    if not all(type(part) in (str, int) for part in parts):
-                        return (), False
-                    path[:0] = parts
-                    node = value
-                case ast.Call(ast.Attribute(value, "get"), [ast.Constant(str() as key)], []):
-                    path.insert(0, key)
-                    node = value
-                case _:
-                    return (), False
-        return tuple(path), by_attribute
-
     def _is_run(self, node: ast.expr) -> bool:
         if isinstance(node, ast.Name):
             return node.id == "run"
@@ -300,8 +273,41 @@ class _Lowering:
         return isinstance(node, ast.Name) and node.id == self._entity
 
 
-def _constant(node: ast.expr) -> Any:
-    """Return the value of a constant expression, or _UNKNOWN."""
+def path_of(node: ast.expr) -> tuple[Path, bool]:
+    """Return the keys that lead from `run` to a node, and whether the first of them is an attribute."""
+    return _path_from(node, lambda root: isinstance(root, ast.Name) and root.id == "run")
+
+
+def _path_from(node: ast.expr, is_root: Any) -> tuple[Path, bool]:
+    """Return the keys that lead from a root to `node`, and whether the first of them is an attribute.
+
+    No keys if `node` is the root, or is not reached from it by constant keys alone.
+    """
+    path: list[str | int] = []
+    by_attribute = False
+    while not is_root(node):
+        by_attribute = isinstance(node, ast.Attribute)
+        match node:
+            case ast.Attribute(value, attr):
+                path.insert(0, attr)
+                node = value
+            case ast.Subscript(value, key):
+                parts = constant_of(key)
+                parts = parts if isinstance(parts, tuple) else (parts,)
+                if not all(type(part) in (str, int) for part in parts):
+                    return (), False
+                path[:0] = parts
+                node = value
+            case ast.Call(ast.Attribute(value, "get"), [ast.Constant(str() as key)], []):
+                path.insert(0, key)
+                node = value
+            case _:
+                return (), False
+    return tuple(path), by_attribute
+
+
+def constant_of(node: ast.expr) -> Any:
+    """Return the value of a constant expression, or UNKNOWN."""
     match node:
         case ast.Constant(value):
             return value
@@ -310,6 +316,6 @@ def _constant(node: ast.expr) -> Any:
         case ast.UnaryOp(ast.UAdd(), ast.Constant(int() | float() as value)):
             return +value
         case ast.Tuple(elts):
-            parts = tuple(_constant(element) for element in elts)
-            return _UNKNOWN if _UNKNOWN in parts else parts
-    return _UNKNOWN
+            parts = tuple(constant_of(element) for element in elts)
+            return UNKNOWN if UNKNOWN in parts else parts
+    return UNKNOWN

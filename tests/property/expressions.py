@@ -7,7 +7,21 @@ from typing import Any
 
 import values
 
-FUNCTIONS = ("len", "str", "abs", "int", "float", "bool", "round", "max", "min", "sum", "list", "sorted", "set")
+FUNCTIONS = (
+    "len",
+    "str",
+    "abs",
+    "int",
+    "float",
+    "bool",
+    "round",
+    "max",
+    "min",
+    "sum",
+    "list",
+    "sorted",
+    "set",
+)
 METHODS = ("startswith", "endswith", "lower", "upper", "strip", "count", "find", "split", "isdigit", "nope")
 ORDERS = ("==", "!=", "<", "<=", ">", ">=", "is", "is not", "in", "not in")
 SUMMARIES = ("first", "last", "min", "max", "mean", "count", "first_step", "last_step", "nope")
@@ -81,7 +95,9 @@ class Grammar:
         if roll < 0.76:
             return f"{random.choice(FUNCTIONS)}({self._path()})"
         if roll < 0.83:
-            return f"({self._path()} {random.choice('+-*/%')} {random.choice(('1', '2', '0.5', self._path()))})"
+            return (
+                f"({self._path()} {random.choice('+-*/%')} {random.choice(('1', '2', '0.5', self._path()))})"
+            )
         if roll < 0.87:
             return f"{random.choice('+-')}{self._path()}"
         if roll < 0.91:
@@ -112,7 +128,12 @@ class Grammar:
             key = random.choice(values.KEYS)
             if len(repr(key)) > 100:
                 text += f"[{key[: random.choice((1, 5000))]!r}]"
-            elif isinstance(key, str) and key.isidentifier() and not key.startswith("_") and random.random() < 0.6:
+            elif (
+                isinstance(key, str)
+                and key.isidentifier()
+                and not key.startswith("_")
+                and random.random() < 0.6
+            ):
                 text += f".{key}" if key != "get" or random.random() < 0.5 else f".get({key!r})"
             elif isinstance(key, str) and random.random() < 0.1:
                 text += f".get({key!r})"

@@ -10,9 +10,10 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from agreement import compare  # noqa: E402
-from runstone_query import lower  # noqa: E402
-from runstone_query.aimql import Query  # noqa: E402
+from agreement import compare
+
+from runstone_query import lower
+from runstone_query.aimql import Query
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -16,14 +16,14 @@ NUMBERS: list[Any] = [
     float(2**53), float(2**63), float(2**64), math.inf, -math.inf, math.nan, True, False, 1e16, 123456789.123,
 ]  # fmt: skip
 TEXTS: list[str] = [
-    "", "a", "adam", "adamw", "Adam", "sgd", "0", "1", "1.0", "0.005", "true", "True", "None", "nan", "inf", "a b",
-    "a\tb", "2024-01-01", "2024-01-01T00:00:00Z", "2024-01-01 00:00:00+00:00", "\x00", "a\x00b", "\x01", "é", "e\u0301",
-    "ß", "SS", "日本語", "😀", "\u202e", "\ud800", "a\udfffb", "\\", '"', "'", "AND", "a*", "x" * 199, "x" * 200, "x" * 201,
-    "x" * 70_000, "\U0010ffff", " lead", "trail ",
+    "", "a", "adam", "adamw", "Adam", "sgd", "0", "1", "1.0", "0.005", "true", "True", "None", "nan", "inf",
+    "a b", "a\tb", "2024-01-01", "2024-01-01T00:00:00Z", "2024-01-01 00:00:00+00:00", "\x00", "a\x00b", "\x01",
+    "é", "e\u0301", "ß", "SS", "日本語", "😀", "\u202e", "\ud800", "a\udfffb", "\\", '"', "'", "AND", "a*",
+    "x" * 199, "x" * 200, "x" * 201, "x" * 70_000, "\U0010ffff", " lead", "trail ",
 ]  # fmt: skip
 KEYS: list[Any] = [
-    "lr", "bs", "opt", "layers", "name", "tags", "metrics", "keys", "get", "items", "a.b", "a b", "a\\b", "", "\x00",
-    "a\x00b", "\x01", "é", "\ud800", "k" * 70_000, "$int", "$", "_hidden", 0, 2, -1, "0", "AND", "run",
+    "lr", "bs", "opt", "layers", "name", "tags", "metrics", "keys", "get", "items", "a.b", "a b", "a\\b", "",
+    "\x00", "a\x00b", "\x01", "é", "\ud800", "k" * 70_000, "$int", "$", "_hidden", 0, 2, -1, "0", "AND", "run",
 ]  # fmt: skip
 NAMES = ["loss", "acc", "lr", "", "a.b", "é", "\x00"]
 CONTEXT_KEYS = ["subset", "fold", "a b", ""]
@@ -45,7 +45,22 @@ def value(random: Random, depth: int = 0) -> Any:
 
 def context(random: Random) -> dict[str, Any]:
     """Return the context of a sequence."""
-    plain: list[Any] = ["train", "val", "", 0, 1, 1.0, True, False, None, math.nan, 2**64, "\ud800", [1], {"a": 1}]
+    plain: list[Any] = [
+        "train",
+        "val",
+        "",
+        0,
+        1,
+        1.0,
+        True,
+        False,
+        None,
+        math.nan,
+        2**64,
+        "\ud800",
+        [1],
+        {"a": 1},
+    ]
     return {random.choice(CONTEXT_KEYS): random.choice(plain) for _ in range(random.randrange(3))}
 
 
@@ -60,9 +75,10 @@ def run_state(random: Random, number: int) -> RunState:
     apply("log", kind="run", host="h", pid=1, part=0)
     top = {random.choice(KEYS): value(random) for _ in range(random.randrange(8))}
     for key, item in top.items():
-        apply("set", key=[key], value=encode(item))
+        apply("set", key=encode([key]), value=encode(item))
     if random.random() < 0.5:
-        apply("set", key=[random.choice(KEYS), random.choice(KEYS)], value=encode(value(random, 2)))
+        key = [random.choice(KEYS), random.choice(KEYS)]
+        apply("set", key=encode(key), value=encode(value(random, 2)))
     for name in ("name", "experiment", "description"):
         if random.random() < 0.4:
             apply("prop", name=name, value=encode(random.choice(TEXTS)))

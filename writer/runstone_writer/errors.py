@@ -52,7 +52,9 @@ class QueryError(UsageError, SyntaxError):
     ``lineno`` and ``offset`` (both from 1) point at the place, as in any SyntaxError.
     """
 
-    def __init__(self, message: str, *, line: int = 1, column: int = 1, text: str = "", hint: str = "") -> None:
+    def __init__(
+        self, message: str, *, line: int = 1, column: int = 1, text: str = "", hint: str = ""
+    ) -> None:
         super().__init__(message, hint=hint)
         self.msg = message
         self.lineno = line

@@ -41,7 +41,6 @@ def beat_age(layout: Layout, run: str, writer: str, now: float) -> float:
 def file_system_now(layout: Layout) -> float:
     """Return the time by the clock that stamps the repository's files; this host's if it may not be written."""
     folder = layout.index if os.path.isdir(layout.index) else layout.root
-    with contextlib.suppress(OSError):
-        with tempfile.TemporaryFile(dir=folder) as probe:
-            return os.fstat(probe.fileno()).st_mtime
+    with contextlib.suppress(OSError), tempfile.TemporaryFile(dir=folder) as probe:
+        return os.fstat(probe.fileno()).st_mtime
     return time.time()

@@ -106,7 +106,9 @@ class LogWriter:
                 if epoch is None:
                     body = _dumps((sequence, step, value, (_clock(_CLOCK) - self._zero) // 1000, 0))[:-2]
                 else:
-                    body = _dumps((sequence, step, value, (_clock(_CLOCK) - self._zero) // 1000, epoch, 0))[:-2]
+                    body = _dumps((sequence, step, value, (_clock(_CLOCK) - self._zero) // 1000, epoch, 0))[
+                        :-2
+                    ]
                 own = crc32(body, self._crc)
                 tail = b"%d]\n" % own
                 line = body + tail
@@ -287,7 +289,12 @@ class LogWriter:
             self._hint()
             os.makedirs(layout.run_folder(self.run), exist_ok=True)
         part = self.part + 1
-        header: dict[str, Any] = {"event": "log", "format": LOG_FORMAT, "run": self.run, "writer": self.writer}
+        header: dict[str, Any] = {
+            "event": "log",
+            "format": LOG_FORMAT,
+            "run": self.run,
+            "writer": self.writer,
+        }
         header |= {"part": part, "kind": self.kind, "host": host(), "pid": os.getpid()}
         if part:
             header["from"] = [self._resend_part, self._resend_from]
@@ -434,7 +441,9 @@ class LogWriter:
             lost = len(self._waiting)
         except OSError:
             lost = count
-        place = f"{count - lost} of them are in {self.path()}: move that file to {home}" if lost < count else ""
+        place = (
+            f"{count - lost} of them are in {self.path()}: move that file to {home}" if lost < count else ""
+        )
         warnings.warn(
             f"{count} events of run {self.run} could not be written to {home}: {self.refusal}\n"
             f"{place or 'The temporary folder refused them too: they are lost.'}",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from .values import Key, decode
+from .values import Key, decode, encode
 
 Stamp = tuple[int, str]  # microseconds since the epoch, and the writer id that breaks ties
 
@@ -98,7 +98,7 @@ class Params:
         rows = [] if self._root is None else [[[], *self._root.stamp, self._root.value]]
         for group in self._groups.values():
             for key, (stamp, value) in group.items():
-                row = [list(key), *stamp]
+                row = [encode(list(key)), *stamp]
                 rows.append(row if value is UNSET else [*row, value])
         return rows
 
@@ -110,7 +110,8 @@ class Params:
             stamp = (time, writer)
             assignment = Assignment(stamp, value[0] if value else UNSET)
             if key:
-                params._groups.setdefault(key[0], {})[tuple(key)] = assignment
+                path = tuple(decode(key))
+                params._groups.setdefault(path[0], {})[path] = assignment
             else:
                 params._root = assignment
             params._newest = max(params._newest, stamp)

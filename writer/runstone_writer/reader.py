@@ -66,7 +66,9 @@ def _read(fd: int, position: Position, chunk: int) -> Batch:
     batch.damage[:0] = damage
     end = position.offset + len(data)
     if end < size and data:
-        if batch.position == position:  # damage as long as the chunk: set it aside, so that memory stays bounded
+        if (
+            batch.position == position
+        ):  # damage as long as the chunk: set it aside, so that memory stays bounded
             last = data[data.rfind(b"\n", 0, len(data) - 1) + 1 :]
             _set_aside(batch, position.offset, end, last, "checksum mismatch")
         batch.more = True

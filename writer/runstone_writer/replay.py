@@ -40,7 +40,9 @@ class Replay:
     bytes_read: int = 0
     bytes_left: int = 0  # behind the last intact line: being written, or torn
     problems: list[Problem] = field(default_factory=list)
-    tails: list[Problem] = field(default_factory=list)  # where those bytes are: damage once the writer is dead
+    tails: list[Problem] = field(
+        default_factory=list
+    )  # where those bytes are: damage once the writer is dead
 
 
 def replay(
@@ -91,7 +93,9 @@ def _read_part(
             done.bytes_left += batch.tail
             end = batch.position.offset + batch.tail
             if batch.tail:
-                done.tails.append(Problem(path, batch.position.offset, end, f"torn tail of {batch.tail} bytes"))
+                done.tails.append(
+                    Problem(path, batch.position.offset, end, f"torn tail of {batch.tail} bytes")
+                )
             elif not end:
                 done.tails.append(Problem(path, 0, 0, "empty log"))
             return
@@ -183,5 +187,3 @@ def _why(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return f"cannot be read: {error.strerror}"
     return str(error).splitlines()[0]
-
-

@@ -209,13 +209,13 @@ class Run:
         data = encode(value, path, strict)
         if not path and not isinstance(value, dict):
             raise ValueTypeError(f"all parameters together are a dictionary, not {type(value).__name__}")
-        self._append("set", key=list(path), value=data)
+        self._append("set", key=encode(list(path)), value=data)
 
     def __delitem__(self, key: Any) -> None:
         path = normal_key(key)
         if self._fresh_state().params.get(path, _MISSING) is _MISSING:
             raise MissingKeyError(f"run {self.hash} has no parameter {show_key(path)}")
-        self._append("unset", key=list(path))
+        self._append("unset", key=encode(list(path)))
 
     def __getitem__(self, key: Any) -> Any:
         path = normal_key(key)
@@ -488,7 +488,7 @@ def _checked_epoch(epoch: Any) -> float | None:
     number = epoch if isinstance(epoch, int | float) else as_number(epoch)
     if number is None:
         raise ValueTypeError(f"an epoch is a number or None, not {type(epoch).__name__}: {epoch!r}")
-    return None if number != number else number  # noqa: PLR0124 - NaN, which is what None reads back as
+    return None if number != number else number
 
 
 def _checked_name(name: Any) -> str:

@@ -21,7 +21,19 @@ RUN_TAGS = "tags"
 class WriterState:
     """What is known of one writer: its life, and how far its log has been read."""
 
-    __slots__ = ("base", "declared", "dropped", "end", "host", "kind", "last", "orphans", "parts", "pid", "writer")
+    __slots__ = (
+        "base",
+        "declared",
+        "dropped",
+        "end",
+        "host",
+        "kind",
+        "last",
+        "orphans",
+        "parts",
+        "pid",
+        "writer",
+    )
 
     def __init__(self, writer: str) -> None:
         self.writer = writer
@@ -34,8 +46,12 @@ class WriterState:
         self.dropped = 0
         # Per part: offset and CRC read up to, and from where (part, offset) it sends lines again (-1: nowhere).
         self.parts: list[list[int]] = []
-        self.orphans: list[list[Any]] = []  # points whose sequence's declaration has not been met (it is damaged)
-        self.declared: dict[int, int] = {}  # the log's number of a sequence -> its place in RunState.sequences
+        self.orphans: list[
+            list[Any]
+        ] = []  # points whose sequence's declaration has not been met (it is damaged)
+        self.declared: dict[
+            int, int
+        ] = {}  # the log's number of a sequence -> its place in RunState.sequences
 
     def dump(self) -> list[Any]:
         declared = [[number, place] for number, place in self.declared.items()]
@@ -111,7 +127,9 @@ class RunState:
         if place is None:
             place = self._places[identity] = len(self.sequences)
             self.sequences.append(Sequence(place, name, context, kind, by))
-        elif by < self.sequences[place].by:  # spellings such as {"fold": 1} and {"fold": 1.0}: the first writer's
+        elif (
+            by < self.sequences[place].by
+        ):  # spellings such as {"fold": 1} and {"fold": 1.0}: the first writer's
             self.sequences[place].by, self.sequences[place].context = by, context
         return place
 
@@ -121,10 +139,10 @@ class RunState:
         return None if place is None else self.sequences[place]
 
     def _on_set(self, _writer: WriterState, stamp: Stamp, event: dict[str, Any]) -> None:
-        self.params.assign(tuple(event["key"]), stamp, event["value"])
+        self.params.assign(tuple(decode(event["key"])), stamp, event["value"])
 
     def _on_unset(self, _writer: WriterState, stamp: Stamp, event: dict[str, Any]) -> None:
-        self.params.assign(tuple(event["key"]), stamp, UNSET)
+        self.params.assign(tuple(decode(event["key"])), stamp, UNSET)
 
     def _on_prop(self, _writer: WriterState, stamp: Stamp, event: dict[str, Any]) -> None:
         mark = self.props.get(event["name"])
@@ -197,7 +215,9 @@ class RunState:
         """When the last writer ended the run (microseconds), or None while one has not."""
         if self.open_writers():
             return None
-        return max((w.end for w in self.writers.values() if w.kind == "run" and w.end is not None), default=None)
+        return max(
+            (w.end for w in self.writers.values() if w.kind == "run" and w.end is not None), default=None
+        )
 
     # -- as JSON ---------------------------------------------------------------------------------------
 
@@ -242,12 +262,25 @@ _HANDLERS = {
 EVENTS = tuple(_HANDLERS)
 
 
+_IDENTITIES: dict[tuple[str, bytes], tuple[str, str]] = {}
+_IDENTITY_LIMIT = 50_000
+
+
 def sequence_identity(name: str, context: Any) -> tuple[str, str]:
     """Return what two declarations of one sequence have in common: contexts compare as in Python.
 
     So the order of keys does not matter, and 1, 1.0 and True are the same (as in Aim).
     """
-    return name, "{}" if not context else orjson.dumps(_canonical(context), option=orjson.OPT_SORT_KEYS).decode()
+    if not context:
+        return name, "{}"
+    spelled = name, orjson.dumps(context)
+    identity = _IDENTITIES.get(spelled)
+    if identity is None:  # thousands of runs have the same few sequences
+        if len(_IDENTITIES) >= _IDENTITY_LIMIT:
+            _IDENTITIES.clear()
+        canonical = orjson.dumps(_canonical(context), option=orjson.OPT_SORT_KEYS).decode()
+        identity = _IDENTITIES[spelled] = name, canonical
+    return identity
 
 
 def _canonical(value: Any) -> Any:

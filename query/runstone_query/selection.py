@@ -1,0 +1,140 @@
+"""A selection: the runs that a query has to be evaluated on, and how they were found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runstone_indexer.generation import Generation
+from runstone_indexer.states import ARCHIVED, StateFile
+
+from .overlay import Tail
+from .record import Record
+
+Rows = NDArray[np.int64]
+
+
+@dataclass(slots=True)
+class Explanation:
+    """How a query was answered."""
+
+    query: str
+    prefilter: str
+    runs: int = 0  # in the repository
+    from_index: int = 0  # candidates that the index named
+    from_logs: int = 0  # candidates with events that are not indexed
+    matched: int = 0
+    skipped: int = 0  # candidates whose evaluation failed
+    first_error: str = ""
+    by_columns: int = 0  # candidates that were evaluated as whole columns
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+class Selection:
+    """Candidates: rows of the index's files, and runs with events that the index does not have."""
+
+    def __init__(
+        self,
+        generation: Generation | None,
+        numbers: Rows | None,
+        fresh: dict[str, Tail],
+        explanation: Explanation,
+        *,
+        archived_too: bool,
+    ) -> None:
+        """Take the runs with `numbers` (None for all) from the index, but for those in `fresh`."""
+        self.generation = generation
+        self.explanation = explanation
+        self._archived_too = archived_too
+        self._fresh = [t for t in fresh.values() if t.state.known and not t.state.deleted]
+        self._covered = np.array([t.number for t in fresh.values() if t.number is not None], dtype=np.int64)
+        self.parts: list[tuple[StateFile, Rows]] = []
+        if generation is not None:
+            self.parts = [(file, self._kept(file, rows)) for file, rows in generation.rows_of(numbers)]
+        explanation.from_index = sum(len(rows) for _, rows in self.parts)
+        explanation.from_logs = len(self._fresh)
+
+    def _kept(self, file: StateFile, rows: Rows) -> Rows:
+        if len(self._covered):
+            rows = rows[~np.isin(file.run[rows], self._covered)]
+        if not self._archived_too:
+            rows = rows[(file.column("flags")[rows] & ARCHIVED) == 0]
+        return rows
+
+    def fresh(self) -> Iterator[Record]:
+        """Yield the candidates that were read from their logs."""
+        for tail in self._fresh:
+            if self._archived_too or not tail.state.archived:
+                yield tail.record()
+
+    def indexed(self, file: StateFile, rows: Rows) -> Iterator[Record]:
+        """Yield the records of rows of a file of this selection."""
+        if self.generation is not None:
+            for row in rows.tolist():
+                yield Record.indexed(self.generation, file, row)
+
+    def __iter__(self) -> Iterator[Record]:
+        yield from self.fresh()
+        for file, rows in self.parts:
+            yield from self.indexed(file, rows)
+
+
+class Matches:
+    """The runs that match, newest first and by hash among equals. A record is made when it is asked for."""
+
+    def __init__(self, selection: Selection) -> None:
+        self._selection = selection
+        self._records: list[Record] = []
+        self._blocks: list[tuple[StateFile, Rows]] = []
+        self._order: Rows | None = None
+        self._hashes: NDArray[Any] = np.zeros(0, np.bytes_)
+
+    def add(self, record: Record) -> None:
+        self._records.append(record)
+
+    def add_rows(self, file: StateFile, rows: Rows) -> None:
+        self._blocks.append((file, rows))
+
+    def sort(self, after: tuple[int, str] | None = None) -> None:
+        """Put all in order, and drop what stands up to `after` (creation time, hash) if one is given."""
+        created = [np.array([record.created for record in self._records], dtype=np.int64)]
+        created += [file.column("created")[rows] for file, rows in self._blocks]
+        hashes: list[NDArray[Any]] = []
+        if self._records:
+            hashes.append(np.array([record.hash.encode() for record in self._records], dtype=np.bytes_))
+        hashes += [file.column("hash")[rows] for file, rows in self._blocks if len(rows)]
+        times = np.concatenate(created)
+        self._hashes = np.concatenate(hashes) if hashes else np.zeros(0, np.bytes_)
+        self._order = np.lexsort((self._hashes, -times))
+        if after is not None:
+            time, name = after
+            behind = (times < time) | ((times == time) & (self._hashes > name.encode()))
+            self._order = self._order[behind[self._order]]
+
+    def hashes(self) -> list[str]:
+        return [name.decode() for name in self._hashes[self._sorted()].tolist()]
+
+    def __len__(self) -> int:
+        return len(self._sorted())
+
+    def __iter__(self) -> Iterator[Record]:
+        starts = np.cumsum([len(self._records)] + [len(rows) for _, rows in self._blocks])
+        generation = self._selection.generation
+        for at in self._sorted().tolist():
+            block = int(np.searchsorted(starts, at, side="right"))
+            if block == 0:
+                yield self._records[at]
+                continue
+            file, rows = self._blocks[block - 1]
+            assert generation is not None  # noqa: S101 - blocks come from one
+            yield Record.indexed(generation, file, int(rows[at - starts[block - 1]]))
+
+    def _sorted(self) -> Rows:
+        if self._order is None:
+            self.sort()
+        assert self._order is not None  # noqa: S101
+        return self._order
