@@ -55,7 +55,7 @@ class Generation:
                 return file.load(row)
         return None
 
-    def rows_of(self, runs: NDArray[np.int64] | None) -> Iterator[tuple[StateFile, NDArray[np.int64]]]:
+    def locate(self, runs: NDArray[np.int64] | None) -> Iterator[tuple[StateFile, NDArray[np.int64]]]:
         """Yield, file by file, the rows of the runs asked for (sorted numbers; None for all) that exist.
 
         Each run comes once, from its newest row; deleted ones do not.
@@ -75,14 +75,6 @@ class Generation:
                 rows, left = at[here], left[~here]
             flags = file.column("flags")[rows]
             yield file, rows[(flags & (DELETED | KNOWN)) == KNOWN]
-
-    def all_runs(self) -> NDArray[np.int64]:
-        return np.arange(self.manifest.next_run, dtype=np.int64)
-
-    def locate(self, runs: NDArray[np.int64]) -> Iterator[tuple[StateFile, int]]:
-        for file, rows in self.rows_of(runs):
-            for row in rows.tolist():
-                yield file, row
 
     def chunks(self, run: int, place: int) -> list[Found]:
         """Return the stored chunks of a sequence; each writer's in the order of its log."""

@@ -10,15 +10,20 @@ from runstone_indexer.parameters import ParameterReader
 
 from .lower import Both, Either, Has, Narrowing, Number, Text
 
-# Above this share of all runs, reading them all is as fast as asking Tantivy which ones to read.
+# Above these shares of all runs, looking at all of them is as fast as asking Tantivy which ones to look at.
 WORTH_ASKING = 0.5
+WORTH_ASKING_BESIDE_COLUMNS = 0.02  # evaluating whole columns costs some nanoseconds a run
+WORTH_ASKING_ALWAYS = 200  # candidates
 
 
-def candidates(reader: ParameterReader, narrowing: Narrowing) -> NDArray[np.int64] | None:
+def candidates(
+    reader: ParameterReader, narrowing: Narrowing, share: float = WORTH_ASKING
+) -> NDArray[np.int64] | None:
     """Return the numbers of the runs that pass, sorted; None if they are too many to be worth it."""
     if isinstance(narrowing, Either) and not narrowing.parts:
         return np.zeros(0, np.int64)
-    found = reader.search(to_tantivy(reader, narrowing), max(int(reader.count * WORTH_ASKING), 1000))
+    limit = max(int(reader.count * share), WORTH_ASKING_ALWAYS)
+    found = reader.search(to_tantivy(reader, narrowing), limit)
     return None if found is None else np.unique(found)
 
 

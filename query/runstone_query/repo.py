@@ -4,28 +4,21 @@ from __future__ import annotations
 
 import os
 import shutil
-import time
 from collections.abc import Iterator
 from typing import Any, Self
 
-import numpy as np
-from numpy.typing import NDArray
+from runstone_indexer.states import ENDED
+from runstone_writer.errors import MissingRepoError, MissingRunError, ReadOnlyError, UsageError
+from runstone_writer.layout import Layout, find_repo, is_safe_hash, open_repo, repo_root
 
-from runstone_indexer.generation import Generation, open_generation
-from runstone_indexer.indexer import Indexer
-from runstone_writer.errors import IndexBusyError, MissingRepoError, MissingRunError, StoreError, UsageError
-from runstone_writer.layout import FOLDER, Layout, find_repo, is_safe_hash, open_repo, repo_root
-
-from .aimql import Query, parse
-from .lower import Narrowing, narrowing
-from .overlay import Overlay, Tail
-from .prefilter import candidates, describe
+from .aimql import parse
+from .catalogue import params_info, sequence_info
 from .record import Record
-from .results import KINDS, Explanation, RunResult, SequenceResult
+from .results import RunResult, SequenceResult
 from .run import StoredRun, append_edit
-
-# With more runs than this to read on the spot, an index is made first, if nobody else is making one.
-INDEX_WHEN_FRESH = 64
+from .selection import Explanation, Matches
+from .sequences import KINDS
+from .snapshot import Snapshots
 
 
 class Repo:
@@ -57,20 +50,21 @@ class Repo:
         self.path = os.path.dirname(self.layout.root)
         self.root_path = self.path
         self.read_only = bool(read_only)
-        self._uses_index = index
-        self._overlay = Overlay(self.layout)
-        self._generation: Generation | None = None
+        self.snapshots = Snapshots(self.layout, uses_index=index, may_index=not self.read_only)
 
     @classmethod
     def from_path(
         cls, path: str | os.PathLike[str], read_only: bool | None = None, init: bool = False
     ) -> Self:
-        """Return the repository at `path`, made if asked to."""
+        """Return the repository at `path`, made if asked to. Raises MissingRepoError."""
         return cls(path, read_only=read_only, init=init)
 
     @classmethod
     def default_repo(cls, init: bool = False) -> Self:
-        """Return the nearest repository, from the current folder upwards. Raises MissingRepoError."""
+        """Return the nearest repository, from the current folder upwards. Raises MissingRepoError.
+
+        With `init` one is made in the current folder if there is none.
+        """
         found = find_repo()
         if found is None and not init:
             raise MissingRepoError(
@@ -87,19 +81,21 @@ class Repo:
 
     @classmethod
     def rm(cls, path: str | os.PathLike[str]) -> None:
-        """Delete the repository at `path` and everything in it."""
-        root = open_repo(path).root
-        assert os.path.basename(root) == FOLDER  # noqa: S101 - repo_root() sees to it
-        shutil.rmtree(root)
+        """Delete the repository at `path` and everything in it. Raises MissingRepoError."""
+        shutil.rmtree(open_repo(path).root)
 
     # -- queries ---------------------------------------------------------------------------------------
 
     def query_runs(
         self, query: str = "", paginated: bool = False, offset: str | None = None, report_mode: Any = None
     ) -> RunResult:
-        """Return the runs for which the AimQL expression holds, newest first. Raises QueryError at once."""
-        del paginated, offset, report_mode
-        return RunResult(self, parse(query))
+        """Return the runs for which the AimQL expression holds, newest first. Raises QueryError at once.
+
+        `offset` is the hash of a run: only what stands behind it is returned (MissingRunError if there is no
+        such run). `paginated` and `report_mode` are Aim's, and change nothing.
+        """
+        del paginated, report_mode
+        return RunResult(self, parse(query), None if offset is None else self.record(offset))
 
     def query_metrics(self, query: str = "", report_mode: Any = None) -> SequenceResult:
         """Return the metrics for which the AimQL expression over `metric` and `run` holds."""
@@ -125,16 +121,17 @@ class Repo:
         """Return the figure sequences for which the expression over `figures` and `run` holds."""
         return self._query_sequences(query, "figures", report_mode)
 
-    def _query_sequences(self, query: str, entity: str, report_mode: Any) -> SequenceResult:
+    def _query_sequences(self, query: str, entity: str, report_mode: Any = None) -> SequenceResult:
         del report_mode
         return SequenceResult(self, parse(query, entity))
 
     def explain(self, query: str, entity: str | None = None) -> Explanation:
         """Answer a query and return how: the prefilter, what it left, what matched, where time went."""
-        result = (
-            RunResult(self, parse(query)) if entity is None else self._query_sequences(query, entity, None)
-        )
-        return result.explain()
+        if entity is None:
+            return self.query_runs(query).explain()
+        if entity not in KINDS:
+            raise UsageError(f"unknown sequence type {entity!r}", hint=f"The types are {', '.join(KINDS)}.")
+        return self._query_sequences(query, entity).explain()
 
     # -- runs ------------------------------------------------------------------------------------------
 
@@ -151,26 +148,28 @@ class Repo:
 
     def iter_runs(self) -> Iterator[StoredRun]:
         """Yield every run, archived ones included, newest first."""
-        records, _ = self._select(parse("run.archived or True"))
-        for record in sorted(records, key=lambda r: (-r.created, r.hash)):
-            yield StoredRun(self, record)
+        return (StoredRun(self, record) for record in self._all_records())
 
     def list_all_runs(self) -> list[str]:
         """Return the hash of every run, archived ones included, newest first."""
-        return [run.hash for run in self.iter_runs()]
+        return [record.hash for record in self._all_records()]
 
     def list_active_runs(self) -> list[str]:
-        """Return the hashes of the runs that have not been ended."""
-        return [run.hash for run in self.iter_runs() if run.active]
+        """Return the hashes of the runs that have not been ended (crashed ones included), newest first."""
+        return [
+            record.hash
+            for record in self._all_records()
+            if not record.flags & ENDED and record.state.ended is None
+        ]
 
     def total_runs_count(self) -> int:
-        """Return how many runs there are."""
-        return len(self.list_all_runs())
+        """Return how many runs there are, archived ones included."""
+        return len(self._all_records())
 
     def delete_run(self, run_hash: str) -> bool:
-        """Delete a run: an event, after which nothing shows it. The bytes go with `runstone gc`.
+        """Delete a run: an event, after which nothing shows it; `restore_run` undoes it.
 
-        Returns True if the run is gone afterwards, as in Aim.
+        Returns True if the run is gone afterwards, as in Aim; also for a hash that there never was.
         """
         return self._mark_deleted(run_hash, on=True)
 
@@ -184,20 +183,20 @@ class Repo:
         return not left, left
 
     def _mark_deleted(self, run_hash: str, *, on: bool) -> bool:
-        self._refuse_if_read_only("delete a run")
+        if self.read_only:
+            raise ReadOnlyError(
+                f"cannot delete or restore run {run_hash!r}: the repository {self.path} was opened read-only",
+                hint="Open it with Repo(path).",
+            )
         if not is_safe_hash(run_hash) or not os.path.isdir(self.layout.run_folder(run_hash)):
             return on
         append_edit(self.layout, run_hash, "delete", {"on": on})
         return True
 
-    def _refuse_if_read_only(self, what: str) -> None:
-        if self.read_only:
-            raise UsageError(f"cannot {what}: the repository {self.path} was opened read-only")
-
     def record(self, run_hash: str) -> Record:
         """Return the newest record of a run. Raises MissingRunError."""
         if is_safe_hash(run_hash) and os.path.isdir(self.layout.run_folder(run_hash)):
-            tail = self._overlay.tail(run_hash, self._refreshed())
+            tail = self.snapshots.tail(run_hash)
             if tail.state.known and not tail.state.deleted:
                 return tail.record()
         raise MissingRunError(
@@ -206,103 +205,28 @@ class Repo:
 
     # -- what there is ---------------------------------------------------------------------------------
 
-    def collect_params_info(self) -> dict[str, Any]:
+    def collect_params_info(self) -> dict[Any, Any]:
         """Return all parameters of all runs as one tree; each leaf is {"__example_type__": "<class ...>"}."""
-        tree: dict[str, Any] = {}
-        for run in self.query_runs():
-            _merge_types(tree, run[...])
-        return tree
+        return params_info(self._all_records())
 
     def collect_sequence_info(
         self, sequence_types: str | tuple[str, ...] | list[str]
-    ) -> dict[str, dict[str, Any]]:
-        """Return, for each type asked for ("metric", "images", ...), the contexts of each name."""
-        wanted = [sequence_types] if isinstance(sequence_types, str) else list(sequence_types)
-        unknown = [name for name in wanted if name not in KINDS]
-        if unknown:
-            raise UsageError(
-                f"unknown sequence type {unknown[0]!r}", hint=f"The types are {', '.join(KINDS)}."
-            )
-        found: dict[str, dict[str, Any]] = {name: {} for name in wanted}
-        for name in wanted:
-            for sequence in self._query_sequences("", name, None):
-                contexts = found[name].setdefault(sequence.name, [])
-                if sequence.context.to_dict() not in contexts:
-                    contexts.append(sequence.context.to_dict())
-        return found
+    ) -> dict[str, dict[str, list[dict[str, Any]]]]:
+        """Return, for each type asked for ("metric", "images", ...), the contexts of each name in any run."""
+        return sequence_info(self._all_records(), sequence_types)
 
     def close(self) -> None:
-        """Let go of the index's files."""
-        self._generation = None
-        self._overlay = Overlay(self.layout)
+        """Let go of the index's files. The repository may be asked again, and opens them again."""
+        self.snapshots.close()
 
     # -- inside ----------------------------------------------------------------------------------------
 
-    def _refreshed(self) -> Generation | None:
-        if self._uses_index:
-            self._generation = open_generation(self.layout, self._generation)
-        return self._generation
-
-    def _snapshot(self) -> tuple[Generation | None, dict[str, Tail]]:
-        """Return the newest generation of the index and the runs that it does not fully cover."""
-        hints = self._overlay.candidates()
-        generation = self._refreshed()
-        if self._uses_index and not self.read_only and self._is_far_behind(generation, hints):
-            try:
-                Indexer(self.layout).run_once(full=generation is None)
-                hints = self._overlay.candidates()
-                generation = self._refreshed()
-            except (IndexBusyError, StoreError):
-                pass  # somebody else is at it, or nothing can be written here: the logs have the answer
-        return generation, self._overlay.fresh(hints, generation)
-
-    def _is_far_behind(self, generation: Generation | None, hints: dict[str, None]) -> bool:
-        if generation is None:
-            return True
-        if len(hints) <= INDEX_WHEN_FRESH:
-            return False
-        return len(self._overlay.fresh(hints, generation)) > INDEX_WHEN_FRESH
-
-    def _select(self, query: Query) -> tuple[Iterator[Record], Explanation]:
-        """Return the records to evaluate `query` on, and what is known of how they were found."""
-        began = time.perf_counter()
-        narrowed: Narrowing | None = narrowing(query)
-        generation, fresh = self._snapshot()
-        explanation = Explanation(query.text, describe(narrowed))
-        explanation.seconds["refresh"] = time.perf_counter() - began
-        began = time.perf_counter()
-        numbers = np.zeros(0, np.int64)
-        if generation is not None:
-            numbers = self._narrowed(generation, narrowed)
-            covered = np.array([t.number for t in fresh.values() if t.number is not None], dtype=np.int64)
-            if len(covered):
-                numbers = np.setdiff1d(numbers, covered, assume_unique=True)
-            explanation.runs = generation.manifest.runs
-        explanation.runs += sum(tail.number is None for tail in fresh.values())
-        explanation.from_index, explanation.from_logs = len(numbers), len(fresh)
-        explanation.seconds["prefilter"] = time.perf_counter() - began
-        return self._records(generation, numbers, fresh), explanation
-
-    def _narrowed(self, generation: Generation, narrowed: Narrowing | None) -> NDArray[np.int64]:
-        found = None if narrowed is None else candidates(generation.parameters, narrowed)
-        return generation.all_runs() if found is None else found
-
-    def _records(
-        self, generation: Generation | None, numbers: NDArray[np.int64], fresh: dict[str, Tail]
-    ) -> Iterator[Record]:
-        for tail in fresh.values():
-            if tail.state.known and not tail.state.deleted:
-                yield tail.record()
-        if generation is not None:
-            for file, row in generation.locate(numbers):
-                yield Record.indexed(generation, file, row)
-
-
-def _merge_types(tree: dict[str, Any], params: dict[Any, Any]) -> None:
-    for key, value in params.items():
-        if isinstance(value, dict):
-            below = tree.setdefault(str(key), {})
-            if "__example_type__" not in below:
-                _merge_types(below, value)
-        else:
-            tree.setdefault(str(key), {"__example_type__": str(type(value))})
+    def _all_records(self) -> Matches:
+        """All runs but the deleted ones, newest first."""
+        selection = self.snapshots.select(parse("run.archived or True"))
+        found = Matches(selection)
+        for record in selection.fresh():
+            found.add(record)
+        for file, rows in selection.parts:
+            found.add_rows(file, rows)
+        return found

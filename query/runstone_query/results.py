@@ -2,48 +2,26 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from .aimql import Query
+from .columnar import NotColumnarError, columnar
 from .policy import compile_query
 from .record import Record
 from .run import StoredRun
-from .sequences import Metric, Sequence
+from .selection import Explanation, Matches, Selection
+from .sequences import KINDS, Metric, Sequence
 from .views import RunView, SequenceView
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from .repo import Repo
-    from .run import Run
 
-# The type in a sequence's declaration, by the name that a query has for such sequences.
-KINDS = {
-    "metric": "number",
-    "images": "image",
-    "audios": "audio",
-    "texts": "text",
-    "distributions": "distribution",
-    "figures": "figure",
-}
-
-
-@dataclass(slots=True)
-class Explanation:
-    """How a query was answered."""
-
-    query: str
-    prefilter: str
-    runs: int = 0  # in the repository
-    from_index: int = 0  # candidates that the index named
-    from_logs: int = 0  # candidates with events that are not indexed
-    matched: int = 0
-    skipped: int = 0  # candidates whose evaluation failed
-    first_error: str = ""
-    seconds: dict[str, float] = field(default_factory=dict)
+COLUMNS_FROM = 64  # candidates in one file from which evaluating whole columns pays
 
 
 class Result:
@@ -56,7 +34,7 @@ class Result:
         self._predicate, self._budget = compile_query(query)
         self._compiled = time.perf_counter() - began
         self._explanation: Explanation | None = None
-        self._found: list[Any] | None = None
+        self._found: Any = None
 
     def explain(self) -> Explanation:
         """Return the prefilter, what it left, what matched, what was skipped and where the time went."""
@@ -77,19 +55,25 @@ class Result:
     def __len__(self) -> int:
         return len(self._matches())
 
-    def _matches(self) -> list[Any]:
+    def _matches(self) -> Any:
         if self._found is None:
-            records, explanation = self._repo._select(self._query)
+            selection = self._repo.snapshots.select(self._query)
+            explanation = selection.explanation
             began = time.perf_counter()
-            found: list[Any] = []
-            self._evaluate(records, found, explanation)
-            explanation.matched = len(found)
+            collects = gc.isenabled()
+            gc.disable()  # many objects are made and none of them is garbage: looking for some doubles the time
+            try:
+                self._found = self._evaluate(selection)
+            finally:
+                if collects:
+                    gc.enable()
             explanation.seconds["evaluate"] = time.perf_counter() - began
             explanation.seconds["compile"] = self._compiled
-            self._explanation, self._found = explanation, found
+            explanation.matched = len(self)
+            self._explanation = explanation
         return self._found
 
-    def _evaluate(self, records: Iterator[Record], found: list[Any], explanation: Explanation) -> None:
+    def _evaluate(self, selection: Selection) -> Any:
         raise NotImplementedError
 
     def _holds(self, record: Record, run: RunView, sequence: Any, explanation: Explanation) -> bool:
@@ -106,48 +90,77 @@ class Result:
 class RunResult(Result):
     """Runs, newest first."""
 
-    def _evaluate(self, records: Iterator[Record], found: list[Any], explanation: Explanation) -> None:
-        archived_too = self._query.asks_for_archived
-        for record in records:
-            if not archived_too and record.archived:
-                continue
+    def __init__(self, repo: Repo, query: Query, after: Record | None = None) -> None:
+        """Take only the runs that stand behind the run `after`, if one is given."""
+        super().__init__(repo, query)
+        self._after = None if after is None else (after.created, after.hash)
+
+    def _evaluate(self, selection: Selection) -> Matches:
+        found, explanation = Matches(selection), selection.explanation
+        for record in selection.fresh():
             if self._holds(record, RunView(record), None, explanation):
-                found.append(record)
-        found.sort(key=lambda record: (-record.created, record.hash))
+                found.add(record)
+        by_columns = columnar(self._query)
+        for file, rows in selection.parts:
+            if by_columns is not None and len(rows) >= COLUMNS_FROM:
+                try:
+                    found.add_rows(file, rows[by_columns(file)[rows]])
+                except NotColumnarError:
+                    pass
+                else:
+                    explanation.by_columns += len(rows)
+                    continue
+            for record in selection.indexed(file, rows):
+                if self._holds(record, RunView(record), None, explanation):
+                    found.add(record)
+        found.sort(self._after)
+        return found
 
     def hashes(self) -> list[str]:
         """Return the hashes of the matching runs, newest first."""
-        return [record.hash for record in self._matches()]
+        hashes: list[str] = self._matches().hashes()
+        return hashes
 
     def runs(self) -> list[StoredRun]:
         """Return the matching runs, newest first."""
-        return [StoredRun(self._repo, record) for record in self._matches()]
+        return list(self)
 
     def iter_runs(self) -> Iterator[RunItem]:
         """Yield an item with `.run` for each match, as in Aim."""
-        for record in self._matches():
-            yield RunItem(StoredRun(self._repo, record), None)
+        for run in self:
+            yield RunItem(run, None)
 
     def __iter__(self) -> Iterator[StoredRun]:
-        return iter(self.runs())
+        return (StoredRun(self._repo, record) for record in self._matches())
 
-    def dataframe(self, include_props: bool = True, include_params: bool = True) -> pd.DataFrame:
-        """Return a pandas DataFrame with a row per run. Needs pandas."""
-        import pandas as pd  # noqa: PLC0415 - only where a frame is asked for
+    def dataframe(
+        self,
+        only_last: bool = False,
+        include_run: bool = True,
+        include_name: bool = True,
+        include_context: bool = True,
+        include_props: bool = True,
+        include_params: bool = True,
+    ) -> pd.DataFrame:
+        """Return a pandas DataFrame with a row per run: hash, properties, parameters. Needs pandas.
 
-        options = {"include_props": include_props, "include_params": include_params}
-        return pd.DataFrame([run_columns(run, **options) for run in self.runs()])
+        The first four arguments are Aim's and say nothing about runs. A parameter that is called like a
+        property is in the column ``params.<name>``; lists are JSON text.
+        """
+        del only_last, include_run, include_name, include_context
+        from .frames import run_frame  # noqa: PLC0415 - pandas is loaded only where a frame is asked for
+
+        return run_frame(self, include_props=include_props, include_params=include_params)
 
 
 class SequenceResult(Result):
     """Sequences: of the newest run first, and in a run by name and context."""
 
-    def _evaluate(self, records: Iterator[Record], found: list[Any], explanation: Explanation) -> None:
+    def _evaluate(self, selection: Selection) -> list[tuple[Record, list[Any]]]:
         kind = KINDS[self._query.entity or "metric"]
-        archived_too = self._query.asks_for_archived
-        for record in records:
-            if not archived_too and record.archived:
-                continue
+        found: list[tuple[Record, list[Any]]] = []
+        explanation = selection.explanation
+        for record in selection:
             run = RunView(record)
             matching = [
                 sequence
@@ -159,15 +172,10 @@ class SequenceResult(Result):
             if matching:
                 found.append((record, matching))
         found.sort(key=lambda match: (-match[0].created, match[0].hash))
-
-    def _items(self) -> Iterator[RunItem]:
-        make = Metric if self._query.entity == "metric" else Sequence
-        for record, stored in self._matches():
-            run = StoredRun(self._repo, record)
-            yield RunItem(run, [make(run, record, sequence) for sequence in stored])
+        return found
 
     def __iter__(self) -> Iterator[Any]:
-        for item in self._items():
+        for item in self.iter_runs():
             yield from item
 
     def __len__(self) -> int:
@@ -175,7 +183,10 @@ class SequenceResult(Result):
 
     def iter_runs(self) -> Iterator[RunItem]:
         """Yield, for each run with a match, an item with `.run` that iterates over the matching sequences."""
-        return self._items()
+        make = Metric if self._query.entity == "metric" else Sequence
+        for record, stored in self._matches():
+            run = StoredRun(self._repo, record)
+            yield RunItem(run, [make(run, record, sequence) for sequence in stored])
 
     def dataframe(
         self,
@@ -183,14 +194,25 @@ class SequenceResult(Result):
         include_run: bool = True,
         include_name: bool = True,
         include_context: bool = True,
+        include_props: bool = True,
+        include_params: bool = True,
     ) -> pd.DataFrame:
-        """Return a pandas DataFrame with a row per point of every matching metric. Needs pandas."""
-        import pandas as pd  # noqa: PLC0415
+        """Return a pandas DataFrame with a row per point of every matching metric. Needs pandas.
 
-        frames = [
-            metric.dataframe(include_name, include_context, include_run, only_last) for metric in iter(self)
-        ]
-        return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+        With `include_run` there are ``run.hash``, the run's properties (``run.name``, ...) if `include_props`,
+        and its parameters (``run.hparams.lr``, ...) if `include_params`.
+        """
+        from .frames import metric_frame  # noqa: PLC0415
+
+        return metric_frame(
+            self,
+            name=include_name,
+            context=include_context,
+            run=include_run,
+            include_props=include_props,
+            include_params=include_params,
+            only_last=only_last,
+        )
 
 
 class RunItem:
@@ -210,35 +232,3 @@ def sequences_of(run: StoredRun, entity: str) -> list[Sequence]:
     record = run._record
     stored = sorted(record.state.sequences, key=lambda s: s.identity)
     return [make(run, record, s) for s in stored if s.kind == KINDS[entity] and s.summary is not None]
-
-
-def run_columns(run: Run, *, include_props: bool, include_params: bool) -> dict[str, Any]:
-    """Return a run as one flat row: properties, and parameters under dotted names."""
-    row: dict[str, Any] = {"hash": run.hash}
-    if include_props:
-        for name in (
-            "name",
-            "description",
-            "archived",
-            "creation_time",
-            "end_time",
-            "active",
-            "experiment",
-            "tags",
-        ):
-            row[name] = getattr(run, name)
-    if include_params:
-        row.update(flat_params(run[...]))
-    return row
-
-
-def flat_params(params: dict[Any, Any], prefix: str = "") -> dict[str, Any]:
-    """Return nested parameters under dotted names."""
-    flat: dict[str, Any] = {}
-    for key, value in params.items():
-        name = f"{prefix}.{key}" if prefix else str(key)
-        if isinstance(value, dict) and value:
-            flat.update(flat_params(value, name))
-        else:
-            flat[name] = value
-    return flat

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import time
+import warnings
 from collections.abc import Iterator
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from runstone_writer.errors import ReadOnlyError, StoreError
 from runstone_writer.layout import Layout
-from runstone_writer.liveness import status_of
+from runstone_writer.liveness import Status, status_of
 from runstone_writer.log import LogWriter
 from runstone_writer.run import Run as WritingRun
 from runstone_writer.state import RunState
@@ -23,7 +27,7 @@ if TYPE_CHECKING:
 class Run(WritingRun):
     __doc__ = WritingRun.__doc__
 
-    @property
+    @cached_property
     def repo(self) -> Repo:
         """The repository that the run is in."""
         from .repo import Repo  # noqa: PLC0415 - a training script does not pay for the query layer
@@ -31,7 +35,7 @@ class Run(WritingRun):
         return Repo(self._layout)
 
     @property
-    def status(self) -> str:
+    def status(self) -> Status:
         """One of "running", "finished" and "crashed": by heartbeats, without trusting another host's clock."""
         return status_of(self._layout, self._fresh_state())
 
@@ -40,8 +44,7 @@ class Run(WritingRun):
         from .results import sequences_of  # noqa: PLC0415
         from .sequences import Metric  # noqa: PLC0415
 
-        run = self._stored()
-        found = sequences_of(run, "metric")
+        found = sequences_of(self._stored(), "metric")
         return [sequence for sequence in found if isinstance(sequence, Metric)]
 
     def get_metric(self, name: str, context: Context | dict[str, Any] | None = None) -> Metric | None:
@@ -57,15 +60,12 @@ class Run(WritingRun):
 
     def dataframe(self, include_props: bool = True, include_params: bool = True) -> pd.DataFrame:
         """Return the run as a pandas DataFrame of one row. Needs pandas."""
-        import pandas as pd  # noqa: PLC0415
+        from .frames import run_frame  # noqa: PLC0415
 
-        from .results import run_columns  # noqa: PLC0415
-
-        return pd.DataFrame([run_columns(self, include_props=include_props, include_params=include_params)])
+        return run_frame([self], include_props=include_props, include_params=include_params)
 
     def _stored(self) -> StoredRun:
-        found = self.repo.get_run(self.hash)
-        return StoredRun(self.repo, self.repo.record(self.hash)) if found is None else found
+        return StoredRun(self.repo, self.repo.record(self.hash))
 
 
 class StoredRun(Run):
@@ -77,26 +77,46 @@ class StoredRun(Run):
 
     def __init__(self, repo: Repo, record: Record) -> None:
         super().__init__(record.hash, repo=repo, read_only=True)
-        self._repo = repo
+        self.repo = repo
         self._record = record
 
     @property
-    def repo(self) -> Repo:
-        return self._repo
+    def status(self) -> Status:
+        """One of "running", "finished" and "crashed": what is known of the writers, and their heartbeats now."""
+        now = time.time() if self.repo.read_only else None  # asking the file system's own clock makes a file
+        return status_of(self._layout, self._record.state, now)
 
     def _fresh_state(self) -> RunState:
         return self._record.state
 
     def _edit(self, event: str, **fields: Any) -> None:
+        if self.repo.read_only:
+            raise ReadOnlyError(
+                f"cannot change run {self.hash}: the repository {self.repo.path} was opened read-only",
+                hint="Open it with Repo(path).",
+            )
         append_edit(self._layout, self.hash, event, fields)
-        self._record = self._repo.record(self.hash)
+        self._record = self.repo.record(self.hash)
 
     def _stored(self) -> StoredRun:
         return self
 
 
 def append_edit(layout: Layout, run: str, event: str, fields: dict[str, Any]) -> None:
-    """Append one edit to a run's folder, durable on return, in a log of its own."""
+    """Append one edit to a run's folder, durable on return, in a log of its own.
+
+    Raises StoreError if the storage refuses it: nobody waits for an edit, so it is not kept in memory.
+    """
     log = LogWriter(layout, run, kind="edit")
-    log.append(event, **fields)
+    with warnings.catch_warnings(
+        action="ignore", category=RuntimeWarning
+    ):  # it would say that training goes on
+        log.append(event, **fields)
+    if log.refusal is not None:
+        log.forget()
+        raise StoreError(
+            f"cannot write the change to {layout.run_folder(run)}: {log.refusal.strerror}",
+            path=layout.run_folder(run),
+            hint="Nothing was changed. Look for a full disk or missing permissions.",
+        ) from log.refusal
     log.close("end")

@@ -54,7 +54,7 @@ class Selection:
         self._covered = np.array([t.number for t in fresh.values() if t.number is not None], dtype=np.int64)
         self.parts: list[tuple[StateFile, Rows]] = []
         if generation is not None:
-            self.parts = [(file, self._kept(file, rows)) for file, rows in generation.rows_of(numbers)]
+            self.parts = [(file, self._kept(file, rows)) for file, rows in generation.locate(numbers)]
         explanation.from_index = sum(len(rows) for _, rows in self.parts)
         explanation.from_logs = len(self._fresh)
 

@@ -1,18 +1,15 @@
-"""Sequences handed out by queries: `Metric` and the views on its points, with Aim's method names."""
+"""Sequences handed out by queries, with Aim's method names: `Metric` for numbers, `Sequence` for the rest."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from runstone_indexer.chunk import Chunk
 from runstone_writer.state import Sequence as StoredSequence
 from runstone_writer.values import decode
 
+from .arrays import Array, ArrayView, SequenceData
 from .context import Context
 from .record import Record
 from .views import summary_value
@@ -22,133 +19,15 @@ if TYPE_CHECKING:
 
     from .run import StoredRun
 
-Array = NDArray[Any]
-
-
-class ArrayView:
-    """One column of a sequence by step: values, epochs or timestamps. Sorted by (step, writer, position)."""
-
-    def __init__(self, sequence: Sequence, column: str) -> None:
-        self._sequence = sequence
-        self._column = column
-
-    def values_list(self) -> list[Any]:
-        """Return the values as they were tracked (ints are ints)."""
-        chunk = self._sequence.chunk
-        if self._column == "values":
-            return chunk.python_values()
-        values = self.values_numpy().tolist()
-        return [None if value != value else value for value in values] if self._column == "epochs" else values
-
-    def values_numpy(self) -> Array:
-        """Return the values as float64: views of memory-mapped files where possible, so do not write to them."""
-        chunk = self._sequence.chunk
-        if self._column == "values":
-            return chunk.values
-        if self._column == "timestamps":
-            return chunk.times
-        return np.full(len(chunk.steps), np.nan) if chunk.epochs is None else chunk.epochs
-
-    def indices_list(self) -> list[float]:
-        """Return the steps."""
-        steps: list[float] = self.indices_numpy().tolist()
-        return steps
-
-    def indices_numpy(self) -> Array:
-        """Return the steps as int64 (float64 if any is fractional)."""
-        return self._sequence.chunk.steps
-
-    def sparse_list(self) -> tuple[list[float], list[Any]]:
-        """Return (steps, values)."""
-        return self.indices_list(), self.values_list()
-
-    def sparse_numpy(self) -> tuple[Array, Array]:
-        """Return (steps, values) as arrays: real steps, in order."""
-        return self.indices_numpy(), self.values_numpy()
-
-    def tolist(self) -> list[Any]:
-        return self.values_list()
-
-    def items(self) -> Iterator[tuple[float, Any]]:
-        return iter(zip(self.indices_list(), self.values_list(), strict=True))
-
-    keys = indices = indices_list
-
-    def values(self) -> Iterator[Any]:
-        return iter(self.values_list())
-
-    def first(self) -> tuple[float, Any]:
-        """Return (step, value) of the lowest step. Raises IndexError if there are no points."""
-        return self.indices_list()[0], self.values_list()[0]
-
-    def last(self) -> tuple[float, Any]:
-        """Return (step, value) of the highest step. Raises IndexError if there are no points."""
-        return self.indices_list()[-1], self.values_list()[-1]
-
-    def first_idx(self) -> float:
-        return self.first()[0]
-
-    def last_idx(self) -> float:
-        return self.last()[0]
-
-    def first_value(self) -> Any:
-        return self.first()[1]
-
-    def last_value(self) -> Any:
-        return self.last()[1]
-
-    def __getitem__(self, step: Any) -> Any:
-        """Return the value at a step (the last one tracked there), or an ArrayView's list for a range of steps."""
-        steps = self.indices_numpy()
-        if isinstance(step, slice):
-            low = 0 if step.start is None else int(np.searchsorted(steps, step.start))
-            high = len(steps) if step.stop is None else int(np.searchsorted(steps, step.stop))
-            return self.values_list()[low : high : step.step or 1]
-        at = int(np.searchsorted(steps, step, side="right")) - 1
-        if at < 0 or steps[at] != step:
-            raise KeyError(step)
-        return self.values_list()[at]
-
-    def __len__(self) -> int:
-        return len(self._sequence.chunk.steps)
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self.values_list())
-
-    def __bool__(self) -> bool:
-        return len(self) > 0
-
-
-class SequenceData:
-    """All columns of a sequence together."""
-
-    def __init__(self, sequence: Sequence) -> None:
-        self._sequence = sequence
-
-    def numpy(self) -> tuple[Array, list[Array]]:
-        """Return (steps, [values, epochs, timestamps])."""
-        s = self._sequence
-        return s.chunk.steps, [view.values_numpy() for view in (s.values, s.epochs, s.timestamps)]
-
-    def items_list(self) -> tuple[list[float], list[list[Any]]]:
-        """Return (steps, [values, epochs, timestamps]) as lists."""
-        s = self._sequence
-        return s.values.indices_list(), [view.values_list() for view in (s.values, s.epochs, s.timestamps)]
-
-    def values_list(self) -> list[list[Any]]:
-        return self.items_list()[1]
-
-    def indices_list(self) -> list[float]:
-        return self._sequence.values.indices_list()
-
-    def __iter__(self) -> Iterator[tuple[float, tuple[Any, ...]]]:
-        steps, columns = self.items_list()
-        return iter(zip(steps, zip(*columns, strict=True), strict=True))
-
-    items = __iter__
-
-    def __len__(self) -> int:
-        return len(self._sequence.chunk.steps)
+# The type in a sequence's declaration, by the name that a query has for such sequences.
+KINDS = {
+    "metric": "number",
+    "images": "image",
+    "audios": "audio",
+    "texts": "text",
+    "distributions": "distribution",
+    "figures": "figure",
+}
 
 
 class Sequence:
@@ -158,16 +37,15 @@ class Sequence:
         self.run = run
         self._record = record
         self._stored = stored
-        self._chunk: Chunk | None = None
-        self._writers: list[str] = []
-        self._by: Array | None = None
 
     @property
     def name(self) -> str:
+        """The name that the points were tracked under."""
         return self._stored.name
 
-    @property
+    @cached_property
     def context(self) -> Context:
+        """The context that the points were tracked in."""
         return Context(decode(self._stored.context))
 
     @property
@@ -177,41 +55,46 @@ class Sequence:
 
     @property
     def chunk(self) -> Chunk:
-        """The points, in order. Loaded on first use."""
-        if self._chunk is None:
-            self._chunk, self._writers, self._by = self._record.points(self._stored)
-        return self._chunk
+        """The points as columns, in order. Loaded on first use."""
+        return self._points[0]
 
     @property
     def values(self) -> ArrayView:
-        return ArrayView(self, "values")
+        """What was tracked, by step."""
+        return ArrayView(lambda: self.chunk, "values")
 
     @property
     def epochs(self) -> ArrayView:
-        return ArrayView(self, "epochs")
+        """The epoch of each point: None (NaN in an array) where none was given."""
+        return ArrayView(lambda: self.chunk, "epochs")
 
     @property
     def timestamps(self) -> ArrayView:
         """When each point was tracked: seconds since the epoch."""
-        return ArrayView(self, "timestamps")
+        return ArrayView(lambda: self.chunk, "timestamps")
+
+    @property
+    def data(self) -> SequenceData:
+        """Values, epochs and timestamps together."""
+        return SequenceData(lambda: self.chunk)
 
     @property
     def writers(self) -> list[str]:
         """The id of the writer of each point (several processes may write one sequence)."""
-        count = len(self.chunk.steps)
-        if self._by is None:
-            return self._writers[:1] * count
-        return [self._writers[by] for by in self._by.tolist()]
-
-    @property
-    def data(self) -> SequenceData:
-        return SequenceData(self)
+        chunk, writers, by = self._points
+        if by is None:
+            return writers[:1] * len(chunk.steps)
+        return [writers[writer] for writer in by.tolist()]
 
     def first_step(self) -> float | None:
-        return _number(summary_value(self._stored, "first_step"))
+        """Return the lowest step, without loading points; None if there are none."""
+        step: float | None = self.summary("first_step")
+        return step
 
     def last_step(self) -> float | None:
-        return _number(summary_value(self._stored, "last_step"))
+        """Return the highest step, without loading points; None if there are none."""
+        step: float | None = self.summary("last_step")
+        return step
 
     def summary(self, name: str) -> Any:
         """Return a summary (first, last, min, max, mean, count, first_step, last_step), without loading points."""
@@ -219,16 +102,20 @@ class Sequence:
 
     def preload(self) -> None:
         """Load the points now."""
-        _ = self.chunk
+        _ = self._points
 
     def __len__(self) -> int:
-        return int(summary_value(self._stored, "count") or 0)
+        return int(self.summary("count") or 0)
 
     def __bool__(self) -> bool:
         return len(self) > 0
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.name!r} {dict(self.context)!r} of run {self._record.hash}>"
+        return f"<{type(self).__name__} {self.name!r} {self.context.to_dict()!r} of run {self._record.hash}>"
+
+    @cached_property
+    def _points(self) -> tuple[Chunk, list[str], Array | None]:
+        return self._record.points(self._stored)
 
 
 class Metric(Sequence):
@@ -241,27 +128,19 @@ class Metric(Sequence):
         include_run: bool = False,
         only_last: bool = False,
     ) -> pd.DataFrame:
-        """Return a pandas DataFrame with a row per point: idx, step, value, epoch, time. Needs pandas."""
-        import pandas as pd  # noqa: PLC0415 - only where a frame is asked for
+        """Return a pandas DataFrame with a row per point: idx, step, value, epoch, time (local). Needs pandas.
 
-        steps, (values, epochs, times) = self.data.items_list()
-        chosen = range(len(steps))[-1:] if only_last else range(len(steps))
-        rows: list[dict[str, Any]] = []
-        for i in chosen:
-            row: dict[str, Any] = {"idx": i, "step": steps[i], "value": values[i], "epoch": epochs[i]}
-            row["time"] = datetime.fromtimestamp(times[i])
-            rows.append(row)
-        frame = pd.DataFrame(rows, columns=["idx", "step", "value", "epoch", "time"])
-        if include_run:
-            frame["run.hash"] = self.run.hash
-        if include_name:
-            frame["metric.name"] = self.name
-        if include_context:
-            for key, value in self.context.items():
-                frame[f"metric.context.{key}"] = [value] * len(frame)
-        return frame
+        `include_run` adds ``run.hash`` and the run's parameters (``run.hparams.lr``), `include_name`
+        ``metric.name``, `include_context` ``metric.context.<key>``; `only_last` keeps the last point alone.
+        """
+        from .frames import metric_frame  # noqa: PLC0415 - pandas is loaded only where a frame is asked for
 
-
-def _number(value: Any) -> float | None:
-    number: float | None = value
-    return number
+        return metric_frame(
+            [self],
+            name=include_name,
+            context=include_context,
+            run=include_run,
+            include_props=False,
+            include_params=True,
+            only_last=only_last,
+        )

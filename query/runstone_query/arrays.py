@@ -1,0 +1,165 @@
+"""The points of a sequence as columns, with Aim's method names: `ArrayView` and `SequenceData`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runstone_indexer.chunk import Chunk, take
+
+Array = NDArray[Any]
+Column = Literal["values", "epochs", "timestamps"]
+
+
+class ArrayView:
+    """One column of a sequence by step: values, epochs or timestamps. Sorted by (step, writer, position)."""
+
+    def __init__(self, load: Callable[[], Chunk], column: Column) -> None:
+        self._load = load  # called again each time: the sequence keeps the points, a view does not
+        self._column = column
+
+    def values_list(self) -> list[Any]:
+        """Return the values as they were tracked (ints are ints, an epoch that was not given is None)."""
+        chunk = self._load()
+        if self._column == "values":
+            return chunk.python_values()
+        values = self.values_numpy().tolist()
+        return [None if value != value else value for value in values] if self._column == "epochs" else values
+
+    def values_numpy(self) -> Array:
+        """Return the values as float64: views of memory-mapped files where possible, so do not write to them."""
+        chunk = self._load()
+        if self._column == "values":
+            return chunk.values
+        if self._column == "timestamps":
+            return chunk.times
+        return np.full(len(chunk.steps), np.nan) if chunk.epochs is None else chunk.epochs
+
+    def indices_list(self) -> list[float]:
+        """Return the steps."""
+        steps: list[float] = self.indices_numpy().tolist()
+        return steps
+
+    def indices_numpy(self) -> Array:
+        """Return the steps as int64 (float64 if any is fractional)."""
+        return self._load().steps
+
+    def sparse_list(self) -> tuple[list[float], list[Any]]:
+        """Return (steps, values)."""
+        return self.indices_list(), self.values_list()
+
+    def sparse_numpy(self) -> tuple[Array, Array]:
+        """Return (steps, values) as arrays: real steps, in order."""
+        return self.indices_numpy(), self.values_numpy()
+
+    def tolist(self) -> list[Any]:
+        """Return the values, as `values_list` does."""
+        return self.values_list()
+
+    def items(self) -> Iterator[tuple[float, Any]]:
+        """Yield (step, value) of each point."""
+        return iter(zip(self.indices_list(), self.values_list(), strict=True))
+
+    keys = indices = indices_list
+
+    def values(self) -> Iterator[Any]:
+        """Yield the value of each point."""
+        return iter(self.values_list())
+
+    def first(self) -> tuple[float, Any]:
+        """Return (step, value) of the lowest step. Raises IndexError if there are no points."""
+        return self.first_idx(), self.first_value()
+
+    def last(self) -> tuple[float, Any]:
+        """Return (step, value) of the highest step. Raises IndexError if there are no points."""
+        return self.last_idx(), self.last_value()
+
+    def first_idx(self) -> float:
+        """Return the lowest step. Raises IndexError if there are no points."""
+        return self._step_at(0)
+
+    def last_idx(self) -> float:
+        """Return the highest step. Raises IndexError if there are no points."""
+        return self._step_at(-1)
+
+    def first_value(self) -> Any:
+        """Return the value at the lowest step. Raises IndexError if there are no points."""
+        return self._values_at(0)[0]
+
+    def last_value(self) -> Any:
+        """Return the value at the highest step. Raises IndexError if there are no points."""
+        return self._values_at(-1)[0]
+
+    def __getitem__(self, step: Any) -> Any:
+        """Return the value at a step (the last one tracked there), or a list of those in a range of steps.
+
+        A slice goes by steps as well: ``values[10:20]`` has the points of the steps 10 to 19. Raises KeyError
+        if nothing was tracked at that step.
+        """
+        steps = self.indices_numpy()
+        if isinstance(step, slice):
+            low = 0 if step.start is None else int(np.searchsorted(steps, step.start))
+            high = len(steps) if step.stop is None else int(np.searchsorted(steps, step.stop))
+            return self._values_at(slice(low, max(low, high), step.step))
+        if not isinstance(step, int | float | np.number):
+            raise KeyError(step)
+        at = int(np.searchsorted(steps, step, side="right")) - 1
+        if at < 0 or steps[at] != step:
+            raise KeyError(step)
+        return self._values_at(at)[0]
+
+    def __len__(self) -> int:
+        return len(self._load().steps)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.values_list())
+
+    def __bool__(self) -> bool:
+        return len(self) > 0
+
+    def _step_at(self, place: int) -> float:
+        step: float = self.indices_numpy()[place].item()
+        return step
+
+    def _values_at(self, place: int | slice) -> list[Any]:
+        """Convert only the points asked for: a sequence may have millions."""
+        part = take(self._load(), np.atleast_1d(np.arange(len(self))[place]))
+        return ArrayView(lambda: part, self._column).values_list()
+
+
+class SequenceData:
+    """All columns of a sequence together."""
+
+    def __init__(self, load: Callable[[], Chunk]) -> None:
+        self._values = ArrayView(load, "values")
+        self._columns = (self._values, ArrayView(load, "epochs"), ArrayView(load, "timestamps"))
+
+    def numpy(self) -> tuple[Array, list[Array]]:
+        """Return (steps, [values, epochs, timestamps]) as arrays."""
+        return self._values.indices_numpy(), [column.values_numpy() for column in self._columns]
+
+    def items_list(self) -> tuple[list[float], list[list[Any]]]:
+        """Return (steps, [values, epochs, timestamps]) as lists."""
+        return self.indices_list(), self.values_list()
+
+    def values_list(self) -> list[list[Any]]:
+        """Return [values, epochs, timestamps] as lists."""
+        return [column.values_list() for column in self._columns]
+
+    def indices_list(self) -> list[float]:
+        """Return the steps."""
+        return self._values.indices_list()
+
+    def items(self) -> Iterator[tuple[float, tuple[Any, ...]]]:
+        """Yield (step, (value, epoch, timestamp)) of each point."""
+        steps, columns = self.items_list()
+        return iter(zip(steps, zip(*columns, strict=True), strict=True))
+
+    def __iter__(self) -> Iterator[tuple[float, tuple[Any, ...]]]:
+        return self.items()
+
+    def __len__(self) -> int:
+        return len(self._values)
