@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
-from typing import Any, Self
+from typing import Any, Self, TypedDict, Unpack
 
 from runstone_indexer.states import ENDED
 from runstone_writer.errors import MissingRepoError, MissingRunError, ReadOnlyError, UsageError
@@ -13,12 +13,22 @@ from runstone_writer.layout import Layout, find_repo, is_safe_hash, open_repo, r
 
 from .aimql import parse
 from .catalogue import params_info, sequence_info
+from .ordering import Order
 from .record import Record
 from .results import RunResult, SequenceResult
 from .run import StoredRun, append_edit
 from .selection import Explanation, Matches
 from .sequences import KINDS
 from .snapshot import Snapshots
+
+
+class Ordering(TypedDict, total=False):
+    """What every query for sequences takes: see :meth:`Repo.query_runs`."""
+
+    order_by: str | None
+    descending: bool
+    limit: int | None
+    offset: int
 
 
 class Repo:
@@ -87,43 +97,70 @@ class Repo:
     # -- queries ---------------------------------------------------------------------------------------
 
     def query_runs(
-        self, query: str = "", paginated: bool = False, offset: str | None = None, report_mode: Any = None
+        self,
+        query: str = "",
+        paginated: bool = False,
+        offset: str | int | None = None,
+        report_mode: Any = None,
+        *,
+        order_by: str | None = None,
+        descending: bool = False,
+        limit: int | None = None,
     ) -> RunResult:
         """Return the runs for which the AimQL expression holds, newest first. Raises QueryError at once.
 
-        `offset` is the hash of a run: only what stands behind it is returned (MissingRunError if there is no
-        such run). `paginated` and `report_mode` are Aim's, and change nothing.
+        `order_by` is an AimQL expression to sort by, such as ``run.hparams.lr`` or
+        ``run.metrics["loss", {"subset": "val"}].min``; runs without a value come last. `offset` is how many
+        runs to leave out first, or (as in Aim) the hash of a run: only what stands behind it is returned
+        (MissingRunError if there is no such run). `paginated` and `report_mode` are Aim's, and change nothing.
         """
         del paginated, report_mode
-        return RunResult(self, parse(query), None if offset is None else self.record(offset))
+        after = self.record(offset) if isinstance(offset, str) else None
+        skipped = offset if isinstance(offset, int) else 0
+        order = Order(order_by, descending=descending, limit=limit, offset=skipped)
+        return RunResult(self, parse(query), order, after)
 
-    def query_metrics(self, query: str = "", report_mode: Any = None) -> SequenceResult:
+    def query_metrics(
+        self, query: str = "", report_mode: Any = None, **order: Unpack[Ordering]
+    ) -> SequenceResult:
         """Return the metrics for which the AimQL expression over `metric` and `run` holds."""
-        return self._query_sequences(query, "metric", report_mode)
+        return self._query_sequences(query, "metric", report_mode, **order)
 
-    def query_images(self, query: str = "", report_mode: Any = None) -> SequenceResult:
-        """Return the image sequences for which the expression over `images` and `run` holds."""
-        return self._query_sequences(query, "images", report_mode)
+    def query_images(
+        self, query: str = "", report_mode: Any = None, **order: Unpack[Ordering]
+    ) -> SequenceResult:
+        """Return the image sequences for which the AimQL expression over `images` and `run` holds."""
+        return self._query_sequences(query, "images", report_mode, **order)
 
-    def query_audios(self, query: str = "", report_mode: Any = None) -> SequenceResult:
-        """Return the audio sequences for which the expression over `audios` and `run` holds."""
-        return self._query_sequences(query, "audios", report_mode)
+    def query_audios(
+        self, query: str = "", report_mode: Any = None, **order: Unpack[Ordering]
+    ) -> SequenceResult:
+        """Return the audio sequences for which the AimQL expression over `audios` and `run` holds."""
+        return self._query_sequences(query, "audios", report_mode, **order)
 
-    def query_texts(self, query: str = "", report_mode: Any = None) -> SequenceResult:
-        """Return the text sequences for which the expression over `texts` and `run` holds."""
-        return self._query_sequences(query, "texts", report_mode)
+    def query_texts(
+        self, query: str = "", report_mode: Any = None, **order: Unpack[Ordering]
+    ) -> SequenceResult:
+        """Return the text sequences for which the AimQL expression over `texts` and `run` holds."""
+        return self._query_sequences(query, "texts", report_mode, **order)
 
-    def query_distributions(self, query: str = "", report_mode: Any = None) -> SequenceResult:
-        """Return the distribution sequences for which the expression over `distributions` and `run` holds."""
-        return self._query_sequences(query, "distributions", report_mode)
+    def query_distributions(
+        self, query: str = "", report_mode: Any = None, **order: Unpack[Ordering]
+    ) -> SequenceResult:
+        """Return the distribution sequences for which the AimQL expression over `distributions` and `run` holds."""
+        return self._query_sequences(query, "distributions", report_mode, **order)
 
-    def query_figure_objects(self, query: str = "", report_mode: Any = None) -> SequenceResult:
-        """Return the figure sequences for which the expression over `figures` and `run` holds."""
-        return self._query_sequences(query, "figures", report_mode)
+    def query_figure_objects(
+        self, query: str = "", report_mode: Any = None, **order: Unpack[Ordering]
+    ) -> SequenceResult:
+        """Return the figure sequences for which the AimQL expression over `figures` and `run` holds."""
+        return self._query_sequences(query, "figures", report_mode, **order)
 
-    def _query_sequences(self, query: str, entity: str, report_mode: Any = None) -> SequenceResult:
+    def _query_sequences(
+        self, query: str, entity: str, report_mode: Any = None, **order: Unpack[Ordering]
+    ) -> SequenceResult:
         del report_mode
-        return SequenceResult(self, parse(query, entity))
+        return SequenceResult(self, parse(query, entity), Order(entity=entity, **order))
 
     def explain(self, query: str, entity: str | None = None) -> Explanation:
         """Answer a query and return how: the prefilter, what it left, what matched, where time went."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 import gc
 import time
 from collections.abc import Callable, Iterator
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from .aimql import Query
 from .columnar import NotColumnarError, columnar
+from .ordering import Order
 from .policy import compile_query
 from .record import Record
 from .run import StoredRun
@@ -27,13 +29,15 @@ COLUMNS_FROM = 64  # candidates in one file from which evaluating whole columns 
 class Result:
     """The answer to one query. It is computed when first asked for, and then stays as it is."""
 
-    def __init__(self, repo: Repo, query: Query) -> None:
+    def __init__(self, repo: Repo, query: Query, order: Order) -> None:
         self._repo = repo
+        self._order = order
         self._query = query
         began = time.perf_counter()
         self._predicate, self._budget = compile_query(query)
         self._compiled = time.perf_counter() - began
         self._explanation: Explanation | None = None
+        self._matched = 0  # before `limit` and `offset`
         self._found: Any = None
 
     def explain(self) -> Explanation:
@@ -69,7 +73,7 @@ class Result:
                     gc.enable()
             explanation.seconds["evaluate"] = time.perf_counter() - began
             explanation.seconds["compile"] = self._compiled
-            explanation.matched = len(self)
+            explanation.matched = self._matched
             self._explanation = explanation
         return self._found
 
@@ -88,14 +92,14 @@ class Result:
 
 
 class RunResult(Result):
-    """Runs, newest first."""
+    """Runs: newest first, unless ordered by something else."""
 
-    def __init__(self, repo: Repo, query: Query, after: Record | None = None) -> None:
+    def __init__(self, repo: Repo, query: Query, order: Order, after: Record | None = None) -> None:
         """Take only the runs that stand behind the run `after`, if one is given."""
-        super().__init__(repo, query)
+        super().__init__(repo, query, order)
         self._after = None if after is None else (after.created, after.hash)
 
-    def _evaluate(self, selection: Selection) -> Matches:
+    def _evaluate(self, selection: Selection) -> Matches | _Arranged:
         found, explanation = Matches(selection), selection.explanation
         for record in selection.fresh():
             if self._holds(record, RunView(record), None, explanation):
@@ -114,15 +118,19 @@ class RunResult(Result):
                 if self._holds(record, RunView(record), None, explanation):
                     found.add(record)
         found.sort(self._after)
-        return found
+        self._matched = len(found)
+        if self._order.is_plain:
+            found.cut(self._order.part)
+            return found
+        return _Arranged(self._order.arranged(list(found), lambda record: (RunView(record), None)))
 
     def hashes(self) -> list[str]:
-        """Return the hashes of the matching runs, newest first."""
+        """Return the hashes of the matching runs, in order."""
         hashes: list[str] = self._matches().hashes()
         return hashes
 
     def runs(self) -> list[StoredRun]:
-        """Return the matching runs, newest first."""
+        """Return the matching runs, in order."""
         return list(self)
 
     def iter_runs(self) -> Iterator[RunItem]:
@@ -154,7 +162,7 @@ class RunResult(Result):
 
 
 class SequenceResult(Result):
-    """Sequences: of the newest run first, and in a run by name and context."""
+    """Sequences: of the newest run first, in a run by name and context, unless ordered by something else."""
 
     def _evaluate(self, selection: Selection) -> list[tuple[Record, list[Any]]]:
         kind = KINDS[self._query.entity or "metric"]
@@ -172,7 +180,13 @@ class SequenceResult(Result):
             if matching:
                 found.append((record, matching))
         found.sort(key=lambda match: (-match[0].created, match[0].hash))
-        return found
+        self._matched = sum(len(matching) for _, matching in found)
+        if self._order.is_plain and self._order.part == slice(0, None):
+            return found
+        pairs = [(record, sequence) for record, matching in found for sequence in matching]
+        pairs = self._order.arranged(pairs, _views_of)
+        grouped = groupby(pairs, key=lambda pair: id(pair[0]))
+        return [(group[0][0], [s for _, s in group]) for group in (list(pairs) for _, pairs in grouped)]
 
     def __iter__(self) -> Iterator[Any]:
         for item in self.iter_runs():
@@ -213,6 +227,18 @@ class SequenceResult(Result):
             include_params=include_params,
             only_last=only_last,
         )
+
+
+class _Arranged(list[Record]):
+    """Records in an order of the caller's."""
+
+    def hashes(self) -> list[str]:
+        return [record.hash for record in self]
+
+
+def _views_of(pair: tuple[Record, Any]) -> tuple[RunView, SequenceView]:
+    run = RunView(pair[0])
+    return run, SequenceView(pair[0], pair[1], run)
 
 
 class RunItem:

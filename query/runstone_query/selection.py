@@ -115,6 +115,10 @@ class Matches:
             behind = (times < time) | ((times == time) & (self._hashes > name.encode()))
             self._order = self._order[behind[self._order]]
 
+    def cut(self, part: slice) -> None:
+        """Keep only a part of the sorted matches."""
+        self._order = self._sorted()[part]
+
     def hashes(self) -> list[str]:
         return [name.decode() for name in self._hashes[self._sorted()].tolist()]
 

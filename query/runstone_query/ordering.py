@@ -1,0 +1,76 @@
+"""The order of an answer, and which part of it is wanted: `order_by`, `descending`, `limit`, `offset`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, timedelta
+from typing import Any, TypeVar
+
+from runstone_writer.errors import UsageError
+
+from .aimql import parse
+from .policy import compile_query
+
+T = TypeVar("T")
+
+
+class Order:
+    """Sorts matches by an AimQL expression (a parameter, a property, a summary), and cuts a part out.
+
+    Numbers come before texts, texts before times; NaN behind all numbers. What has no value, or none that can
+    be sorted, comes last, whichever way the rest goes. Equal ones stay as they were: newest first.
+    """
+
+    def __init__(
+        self,
+        order_by: str | None = None,
+        *,
+        descending: bool = False,
+        limit: int | None = None,
+        offset: int = 0,
+        entity: str | None = None,
+    ) -> None:
+        """Raises QueryError for an expression that can't be right, UsageError for a negative number."""
+        for name, number in (("limit", limit), ("offset", offset)):
+            if number is not None and number < 0:
+                raise UsageError(f"{name} is a number of matches, not {number}")
+        self.descending = descending
+        self.part = slice(offset, None if limit is None else offset + limit)
+        self._value = None if order_by is None else compile_query(parse(order_by, entity))
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the matches stay in the order in which they are found."""
+        return self._value is None
+
+    def arranged(self, items: list[T], views: Callable[[T], tuple[Any, Any]]) -> list[T]:
+        """Return the wanted part of `items` in order; `views` gives the run's view and the sequence's."""
+        if self._value is None:
+            return items[self.part]
+        predicate, budget = self._value
+        ranked: list[tuple[tuple[int, Any], T]] = []
+        last: list[T] = []
+        for item in items:
+            budget.reset()
+            try:
+                rank = _rank(predicate(*views(item)))
+            except Exception:
+                rank = None
+            if rank is None:
+                last.append(item)
+            else:
+                ranked.append((rank, item))
+        ranked.sort(key=lambda pair: pair[0], reverse=self.descending)
+        return ([item for _, item in ranked] + last)[self.part]
+
+
+def _rank(value: Any) -> tuple[int, Any] | None:
+    if isinstance(value, int | float):
+        return (0, value) if value == value else (1, 0)
+    if isinstance(value, str):
+        return (2, value)
+    if isinstance(value, timedelta):
+        return (3, value.total_seconds())
+    if isinstance(value, date):
+        return (4, value.isoformat())
+    return None
