@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,7 @@ RATES = {"a": 0.3, "b": None, "c": 1, "d": "text", "e": float("nan"), "f": 0.1}
 
 
 @pytest.fixture(params=[True, False], ids=["index", "logs"])
-def repo(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Repo]:
+def repo(request: pytest.FixtureRequest, tmp_path: Path) -> Repo:
     for name, rate in RATES.items():
         run = Run(repo=tmp_path, system_tracking_interval=None, capture_terminal_logs=False)
         run.name = name
@@ -23,7 +22,7 @@ def repo(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Repo]:
             run.track(len(RATES) - ord(name) + step / 10, name="loss", context={"subset": "train"})
             run.track(float(step), name="acc")
         run.close()
-    yield Repo(tmp_path, index=request.param)
+    return Repo(tmp_path, index=request.param)
 
 
 def names(runs: object) -> str:

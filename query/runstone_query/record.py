@@ -8,9 +8,10 @@ import orjson
 
 from runstone_indexer.chunk import EMPTY, Chunk, merge
 from runstone_indexer.generation import Generation
+from runstone_indexer.series import Found
 from runstone_indexer.states import ARCHIVED, StateFile, load_state
 from runstone_writer.params import Params
-from runstone_writer.state import RunState, Sequence
+from runstone_writer.state import RunState
 
 TailChunks = dict[int, list[tuple[int, Chunk]]]  # place of the sequence -> (place of the writer, points)
 
@@ -47,7 +48,7 @@ class Record:
 
     @property
     def hash(self) -> str:
-        return self._state.run if self._state is not None else str(self._json["run"])
+        return self._file.hash(self._row) if self._file is not None else self.state.run
 
     @property
     def flags(self) -> int:
@@ -80,12 +81,24 @@ class Record:
             self._data = orjson.loads(self._file.blob(self._row))
         return self._data
 
-    def points(self, sequence: Sequence) -> tuple[Chunk, list[str], Any]:
+    def chunk(self, place: int, found: list[Found] | None = None) -> Chunk:
+        """Return the points of the sequence at a place, in order; `found` are its stored ones if known."""
+        if found is None:
+            found = self._stored(place)
+        if len(found) == 1 and place not in self._tail:
+            chunk = found[0].chunk
+            if chunk.ordered:
+                return chunk
+        return self.points(place)[0]
+
+    def _stored(self, place: int) -> list[Found]:
+        if self.generation is None or self.number is None:
+            return []
+        return self.generation.chunks(self.number, place)
+
+    def points(self, place: int) -> tuple[Chunk, list[str], Any]:
         """Return a sequence's points in order, their writers, and whose of them each point is (or None)."""
         writers = list(self.state.writers)
-        chunks = []
-        if self.generation is not None and self.number is not None:
-            found = self.generation.chunks(self.number, sequence.place)
-            chunks = [(writers[by], chunk) for by, chunk in found]
-        chunks += [(writers[by], chunk) for by, chunk in self._tail.get(sequence.place, ())]
+        found: list[tuple[int, Chunk]] = [*self._stored(place), *self._tail.get(place, ())]
+        chunks = [(writers[by], chunk) for by, chunk in found]
         return merge(chunks) if chunks else (EMPTY, [], None)

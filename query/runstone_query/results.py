@@ -8,13 +8,20 @@ from collections.abc import Callable, Iterator
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from runstone_indexer.states import StateFile
+from runstone_writer.values import decode
+
 from .aimql import Query
 from .columnar import NotColumnarError, columnar
+from .conjuncts import Parts, split
 from .ordering import Order
 from .policy import compile_query
 from .record import Record
+from .reference import LabelView, Reference
 from .run import StoredRun
-from .selection import Explanation, Matches, Selection
+from .selection import Explanation, Matches, Rows, Selection
 from .sequences import KINDS, Metric, Sequence
 from .views import RunView, SequenceView
 
@@ -24,6 +31,7 @@ if TYPE_CHECKING:
     from .repo import Repo
 
 COLUMNS_FROM = 64  # candidates in one file from which evaluating whole columns pays
+PREFETCHED_RUNS = 512  # runs whose points are looked up together
 
 
 class Result:
@@ -165,20 +173,18 @@ class SequenceResult(Result):
     """Sequences: of the newest run first, in a run by name and context, unless ordered by something else."""
 
     def _evaluate(self, selection: Selection) -> list[tuple[Record, list[Any]]]:
-        kind = KINDS[self._query.entity or "metric"]
-        found: list[tuple[Record, list[Any]]] = []
-        explanation = selection.explanation
-        for record in selection:
-            run = RunView(record)
-            matching = [
-                sequence
-                for sequence in sorted(record.state.sequences, key=lambda s: s.identity)
-                if sequence.kind == kind
-                and sequence.summary is not None
-                and self._holds(record, run, SequenceView(record, sequence, run), explanation)
-            ]
-            if matching:
-                found.append((record, matching))
+        found = [self._one_by_one(record, selection.explanation) for record in selection.fresh()]
+        plan = split(self._query)
+        for file, rows in selection.parts:
+            try:
+                if plan is not None:
+                    found += self._by_labels(plan, selection, file, rows)
+                    continue
+            except Exception:  # noqa: S110 - one by one, each failure is told from the others
+                pass
+            records = selection.indexed(file, rows)
+            found += [self._one_by_one(record, selection.explanation) for record in records]
+        found = [match for match in found if match[1]]
         found.sort(key=lambda match: (-match[0].created, match[0].hash))
         self._matched = sum(len(matching) for _, matching in found)
         if self._order.is_plain and self._order.part == slice(0, None):
@@ -187,6 +193,62 @@ class SequenceResult(Result):
         pairs = self._order.arranged(pairs, _views_of)
         grouped = groupby(pairs, key=lambda pair: id(pair[0]))
         return [(group[0][0], [s for _, s in group]) for group in (list(pairs) for _, pairs in grouped)]
+
+    def _one_by_one(self, record: Record, explanation: Explanation) -> tuple[Record, list[Any]]:
+        kind = KINDS[self._query.entity or "metric"]
+        run = RunView(record)
+        return record, [
+            sequence
+            for sequence in sorted(record.state.sequences, key=lambda s: s.identity)
+            if sequence.kind == kind
+            and sequence.summary is not None
+            and self._holds(record, run, SequenceView(record, sequence, run), explanation)
+        ]
+
+    def _by_labels(
+        self, plan: Parts, selection: Selection, file: StateFile, rows: Rows
+    ) -> list[tuple[Record, list[Any]]]:
+        """Evaluate the run's part once per run, and the label's part once per label. Lets errors out."""
+        rows = self._rows_that_hold(plan.run, selection, file, rows)
+        kind, labels = KINDS[self._query.entity or "metric"], file.labels.labels
+        holds = np.array([label.kind == kind for label in labels], dtype=bool)
+        if plan.label is not None:
+            predicate, budget = compile_query(plan.label)
+            for number in np.flatnonzero(holds).tolist():
+                budget.reset()
+                view = LabelView(labels[number].name, decode(labels[number].context))
+                holds[number] = bool(predicate(None, view))
+        owner, place, label = file.labels.of(rows)
+        kept = holds[label]
+        owner, place, label = owner[kept], place[kept], label[kept]
+        rank = np.argsort(sorted(range(len(labels)), key=lambda number: labels[number].identity))
+        order = np.lexsort((rank[label], owner))
+        found: list[tuple[Record, list[Any]]] = []
+        last = -1
+        cells = zip(owner[order].tolist(), place[order].tolist(), label[order].tolist(), strict=True)
+        for which, at, number in cells:
+            if which != last:
+                record = next(selection.indexed(file, rows[which : which + 1]))
+                found.append((record, []))
+                last = which
+            found[-1][1].append(Reference(record, at, labels[number]))
+        return found
+
+    def _rows_that_hold(self, query: Query | None, selection: Selection, file: StateFile, rows: Rows) -> Rows:
+        if query is None:
+            return rows
+        by_columns = columnar(query)
+        if by_columns is not None and len(rows) >= COLUMNS_FROM:
+            try:
+                return rows[by_columns(file)[rows]]
+            except NotColumnarError:
+                pass
+        predicate, budget = compile_query(query)
+        holds = []
+        for record in selection.indexed(file, rows):
+            budget.reset()
+            holds.append(bool(predicate(RunView(record), None)))
+        return rows[np.array(holds, dtype=bool)]
 
     def __iter__(self) -> Iterator[Any]:
         for item in self.iter_runs():
@@ -198,9 +260,13 @@ class SequenceResult(Result):
     def iter_runs(self) -> Iterator[RunItem]:
         """Yield, for each run with a match, an item with `.run` that iterates over the matching sequences."""
         make = Metric if self._query.entity == "metric" else Sequence
-        for record, stored in self._matches():
-            run = StoredRun(self._repo, record)
-            yield RunItem(run, [make(run, record, sequence) for sequence in stored])
+        matches = self._matches()
+        for start in range(0, len(matches), PREFETCHED_RUNS):
+            block = matches[start : start + PREFETCHED_RUNS]
+            _look_up_points(block)
+            for record, stored in block:
+                run = StoredRun(self._repo, record)
+                yield RunItem(run, [make(run, record, sequence) for sequence in stored])
 
     def dataframe(
         self,
@@ -234,6 +300,15 @@ class _Arranged(list[Record]):
 
     def hashes(self) -> list[str]:
         return [record.hash for record in self]
+
+
+def _look_up_points(matches: list[tuple[Record, list[Any]]]) -> None:
+    """Find where the points of many sequences are, all at once."""
+    wanted = [(record, ref) for record, stored in matches for ref in stored if isinstance(ref, Reference)]
+    if wanted and wanted[0][0].generation is not None:
+        keys = np.array([(record.number or 0) << 32 | ref.place for record, ref in wanted], dtype=np.int64)
+        for (_, ref), found in zip(wanted, wanted[0][0].generation.chunks_of(keys), strict=True):
+            ref.found = found
 
 
 def _views_of(pair: tuple[Record, Any]) -> tuple[RunView, SequenceView]:

@@ -76,7 +76,8 @@ class StoredRun(Run):
     """
 
     def __init__(self, repo: Repo, record: Record) -> None:
-        super().__init__(record.hash, repo=repo, read_only=True)
+        self.hash = record.hash  # it is there: the base class need not look
+        self._bind(repo.layout, read_only=True)
         self.repo = repo
         self._record = record
 

@@ -9,9 +9,10 @@ from runstone_indexer.chunk import Chunk
 from runstone_writer.state import Sequence as StoredSequence
 from runstone_writer.values import decode
 
-from .arrays import Array, ArrayView, SequenceData
+from .arrays import ArrayView, SequenceData
 from .context import Context
 from .record import Record
+from .reference import Reference
 from .views import summary_value
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ KINDS = {
 class Sequence:
     """A sequence of one run: name, context, and its points, read when they are asked for."""
 
-    def __init__(self, run: StoredRun, record: Record, stored: StoredSequence) -> None:
+    def __init__(self, run: StoredRun, record: Record, stored: StoredSequence | Reference) -> None:
         self.run = run
         self._record = record
         self._stored = stored
@@ -56,7 +57,7 @@ class Sequence:
     @property
     def chunk(self) -> Chunk:
         """The points as columns, in order. Loaded on first use."""
-        return self._points[0]
+        return self._chunk
 
     @property
     def values(self) -> ArrayView:
@@ -81,7 +82,7 @@ class Sequence:
     @property
     def writers(self) -> list[str]:
         """The id of the writer of each point (several processes may write one sequence)."""
-        chunk, writers, by = self._points
+        chunk, writers, by = self._record.points(self._stored.place)
         if by is None:
             return writers[:1] * len(chunk.steps)
         return [writers[writer] for writer in by.tolist()]
@@ -102,7 +103,7 @@ class Sequence:
 
     def preload(self) -> None:
         """Load the points now."""
-        _ = self._points
+        _ = self._chunk
 
     def __len__(self) -> int:
         return int(self.summary("count") or 0)
@@ -114,8 +115,8 @@ class Sequence:
         return f"<{type(self).__name__} {self.name!r} {self.context.to_dict()!r} of run {self._record.hash}>"
 
     @cached_property
-    def _points(self) -> tuple[Chunk, list[str], Array | None]:
-        return self._record.points(self._stored)
+    def _chunk(self) -> Chunk:
+        return self._record.chunk(self._stored.place, getattr(self._stored, "found", None))
 
 
 class Metric(Sequence):

@@ -130,7 +130,7 @@ def compare(one: Record, other: Record) -> str:
         dumps = [None if s.summary is None else repr(s.summary.dump()) for s in (sequence, twin)]
         if dumps[0] != dumps[1]:
             return f"the summary of {sequence.name!r}: {dumps[0]} and {dumps[1]}"
-        if not _same_points(one.points(sequence), other.points(twin)):
+        if not _same_points(one.points(sequence.place), other.points(twin.place)):
             return f"the points of {sequence.name!r}"
     return ""
 

@@ -146,7 +146,7 @@ class SequenceView(View):
         return f"<sequence {self._sequence.name}>"
 
 
-def summary_value(sequence: Sequence, name: str) -> Any:
+def summary_value(sequence: Any, name: str) -> Any:
     """Return one of SUMMARIES; None if the sequence has no such value (an image has no minimum)."""
     summary = sequence.summary
     if summary is None:

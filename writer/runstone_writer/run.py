@@ -79,16 +79,9 @@ class Run:
         durability: Durability = "written",
     ) -> None:
         del force_resume
-        self._layout = _layout_of(repo, read_only)
-        self.read_only = read_only
-        self._state: RunState | None = None
-        self._series: dict[Any, _Series] = {}  # the fast way in: by name, or (name, *context items)
-        self._known: dict[tuple[str, str], _Series] = {}
-        self._mutex = threading.RLock()
-        self._closed = False
-        self._log: LogWriter | None = None
-        new = run_hash is None
         self.hash = new_hash() if run_hash is None else check_hash(run_hash)
+        self._bind(_layout_of(repo, read_only), read_only)
+        new = run_hash is None
         if not new and not os.path.isdir(self._layout.run_folder(self.hash)):
             raise MissingRunError(
                 f"there is no run {self.hash!r} in {self._layout.root}",
@@ -106,6 +99,17 @@ class Run:
         if experiment is not None:
             self.experiment = experiment
         self._start_extras(system_tracking_interval, capture_terminal_logs, log_system_params)
+
+    def _bind(self, layout: Layout, read_only: bool) -> None:
+        """Take the state of a run that nothing has been done with yet."""
+        self._layout = layout
+        self.read_only = read_only
+        self._state: RunState | None = None
+        self._series: dict[Any, _Series] = {}  # the fast way in: by name, or (name, *context items)
+        self._known: dict[tuple[str, str], _Series] = {}
+        self._mutex = threading.RLock()
+        self._closed = False
+        self._log: LogWriter | None = None
 
     # -- sequences -----------------------------------------------------------------------------------
 

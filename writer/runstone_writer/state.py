@@ -29,6 +29,7 @@ class WriterState:
         "host",
         "kind",
         "last",
+        "opened",
         "orphans",
         "parts",
         "pid",
@@ -42,27 +43,26 @@ class WriterState:
         self.host = ""
         self.pid = 0
         self.last = self.base
+        self.opened = self.base  # exact once the "open" event has been read
         self.end: int | None = None
         self.dropped = 0
         # Per part: offset and CRC read up to, and from where (part, offset) it sends lines again (-1: nowhere).
         self.parts: list[list[int]] = []
-        self.orphans: list[
-            list[Any]
-        ] = []  # points whose sequence's declaration has not been met (it is damaged)
-        self.declared: dict[
-            int, int
-        ] = {}  # the log's number of a sequence -> its place in RunState.sequences
+        # Points whose sequence's declaration has not been met: it is damaged, and comes again.
+        self.orphans: list[list[Any]] = []
+        # The log's number of a sequence -> its place in RunState.sequences.
+        self.declared: dict[int, int] = {}
 
     def dump(self) -> list[Any]:
         declared = [[number, place] for number, place in self.declared.items()]
-        life = [self.writer, self.kind, self.host, self.pid, self.last, self.end, self.dropped]
+        life = [self.writer, self.kind, self.host, self.pid, self.opened, self.last, self.end, self.dropped]
         return [*life, self.parts, declared, self.orphans]
 
     @classmethod
     def load(cls, row: list[Any]) -> WriterState:
         state = cls(row[0])
-        state.kind, state.host, state.pid, state.last, state.end, state.dropped = row[1:7]
-        state.parts, declared, state.orphans = row[7:]
+        state.kind, state.host, state.pid, state.opened, state.last, state.end, state.dropped = row[1:8]
+        state.parts, declared, state.orphans = row[8:]
         state.declared = dict(declared)
         return state
 
@@ -115,6 +115,9 @@ class RunState:
         writer.kind, writer.host, writer.pid = event["kind"], event["host"], event["pid"]
         if "from" in event:
             writer.parts[event["part"]][2:] = event["from"]
+
+    def _on_open(self, writer: WriterState, stamp: Stamp, _event: dict[str, Any]) -> None:
+        writer.opened = stamp[0]
 
     def _on_sequence(self, writer: WriterState, _stamp: Stamp, event: dict[str, Any]) -> None:
         place = self.place(event["name"], event["context"], event["type"], writer.writer)
@@ -202,13 +205,13 @@ class RunState:
     @property
     def created(self) -> int:
         """When the first writer opened the run: microseconds since the epoch."""
-        return min((w.base for w in self.writers.values() if w.kind == "run"), default=0)
+        return min((w.opened for w in self.writers.values() if w.kind == "run"), default=0)
 
     def open_writers(self) -> list[WriterState]:
         """Return the writers that did not end and were not followed by a later one (a resumed run)."""
         writers = [w for w in self.writers.values() if w.kind == "run"]
-        newest = max((w.base for w in writers), default=0)
-        return [w for w in writers if w.end is None and not w.last < newest != w.base]
+        newest = max((w.opened for w in writers), default=0)
+        return [w for w in writers if w.end is None and not w.last < newest != w.opened]
 
     @property
     def ended(self) -> int | None:
@@ -250,6 +253,7 @@ class RunState:
 
 _HANDLERS = {
     "log": RunState._on_log,
+    "open": RunState._on_open,
     "sequence": RunState._on_sequence,
     "set": RunState._on_set,
     "unset": RunState._on_unset,

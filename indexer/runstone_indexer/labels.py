@@ -1,0 +1,117 @@
+"""The sequences of a state file by column: which run has which, by label, without looking into its state.
+
+A label is a name, a context and a type. A file keeps each label once; a row of the file has a range of
+label numbers, one for each of the run's sequences, in the order of their places.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from runstone_writer.state import RunState, sequence_identity
+
+Array = NDArray[Any]
+
+COLUMNS = ("s_start", "s_label", "s_filled", "s_text", "s_text_end")
+
+
+class Label(NamedTuple):
+    """What sequences of many runs have in common."""
+
+    name: str
+    context: Any  # tagged JSON
+    kind: str
+
+    @property
+    def identity(self) -> tuple[str, str]:
+        """What sequences are sorted by within a run."""
+        return sequence_identity(self.name, self.context)
+
+
+def label_columns(states: list[RunState]) -> dict[str, Array]:
+    """Return the columns of a file with these states, one a row."""
+    texts: dict[bytes, int] = {}
+    labels: list[int] = []
+    filled: list[bool] = []
+    starts = [0]
+    for state in states:
+        for sequence in state.sequences:
+            text = orjson.dumps([sequence.name, sequence.context, sequence.kind])
+            labels.append(texts.setdefault(text, len(texts)))
+            filled.append(sequence.summary is not None)
+        starts.append(len(labels))
+    return _columns(np.array(starts), np.array(labels), np.array(filled, dtype=bool), list(texts))
+
+
+def merged_labels(files: list[Labels], source: Array, row: Array) -> dict[str, Array]:
+    """Return the columns of a file whose i-th row is row `row[i]` of file `source[i]`."""
+    texts: dict[bytes, int] = {}
+    renamed = [np.array([texts.setdefault(t, len(texts)) for t in file.texts()], np.int64) for file in files]
+    counts = np.zeros(len(row), np.int64)
+    for number, file in enumerate(files):
+        mine = source == number
+        counts[mine] = np.diff(file.start)[row[mine]]
+    starts = np.concatenate([[0], np.cumsum(counts)])
+    labels, filled = np.zeros(starts[-1], np.int64), np.zeros(starts[-1], bool)
+    for number, file in enumerate(files):
+        mine = np.flatnonzero(source == number)
+        to, taken = ranges(starts[mine], counts[mine]), ranges(file.start[row[mine]], counts[mine])
+        labels[to] = renamed[number][file.label[taken]]
+        filled[to] = file.filled[taken]
+    return _columns(starts, labels, filled, list(texts))
+
+
+def _columns(starts: Array, labels: Array, filled: Array, texts: list[bytes]) -> dict[str, Array]:
+    return {
+        "s_start": starts.astype(np.int64),
+        "s_label": labels.astype(np.uint32),
+        "s_filled": filled,
+        "s_text": np.frombuffer(b"".join(texts), np.uint8),
+        "s_text_end": np.cumsum([0] + [len(text) for text in texts]).astype(np.int64),
+    }
+
+
+class Labels:
+    """The sequences of the runs in a published state file."""
+
+    def __init__(self, column: Callable[[str], Array]) -> None:
+        self.start = column("s_start")
+        self.label = column("s_label")
+        self.filled = column("s_filled")  # whether the sequence has any points
+        self._column = column
+        self._labels: list[Label] | None = None
+
+    def texts(self) -> list[bytes]:
+        data = self._column("s_text").tobytes()
+        return [data[start:end] for start, end in pairwise(self._column("s_text_end").tolist())]
+
+    @property
+    def labels(self) -> list[Label]:
+        """Every label of the file, by number."""
+        if self._labels is None:
+            self._labels = [Label(*orjson.loads(text)) for text in self.texts()]
+        return self._labels
+
+    def of(self, rows: Array) -> tuple[Array, Array, Array]:
+        """Return (which of `rows`, place in the run, label) of each sequence with points of these rows."""
+        starts = self.start[rows]
+        counts = self.start[rows + 1] - starts
+        at = ranges(starts, counts)
+        owner = np.repeat(np.arange(len(rows)), counts)
+        filled = self.filled[at]
+        return owner[filled], (at - np.repeat(starts, counts))[filled], self.label[at][filled]
+
+
+def ranges(starts: Array, counts: Array) -> Array:
+    """Return the numbers of several ranges behind each other."""
+    total = int(counts.sum())
+    if not total:
+        return np.zeros(0, np.int64)
+    ends = np.cumsum(counts)
+    return np.arange(total) + np.repeat(starts - (ends - counts), counts)
