@@ -22,7 +22,7 @@ from zlib import crc32
 
 import orjson
 
-from .errors import UsageError
+from .errors import UsageError, ValueTypeError
 from .layout import Layout, host, log_name, new_writer, sync_folder, writer_time
 from .lines import LINE_LIMIT, chain_after, frame
 from .tender import TENDER
@@ -186,6 +186,8 @@ class LogWriter:
         """Deal with whatever stopped a line from being written."""
         try:
             if isinstance(error, OSError):
+                if self.closed:
+                    raise UsageError(f"run {self.run} is closed", hint="Run(hash) goes on with it.") from None
                 if self._fd >= 0:
                     self._abandon(error)
                 self._wait(body)
@@ -460,7 +462,10 @@ def encode_point(sequence: int, step: float, value: Any, dt: int, epoch: float |
 
 def encode_event(fields: dict[str, Any], what: str) -> bytes:
     """Return an event's line up to where its CRC's digits go; UsageError if it is too long."""
-    body = _dumps(fields)[:-1] + b',"crc":'
+    try:
+        body = _dumps(fields)[:-1] + b',"crc":'
+    except TypeError as error:
+        raise ValueTypeError(f"{what} cannot be written: {error}") from error
     if len(body) > LINE_LIMIT - 16:
         raise UsageError(
             f"{what} is {len(body):,} bytes long; a line of the log holds at most {LINE_LIMIT:,}",

@@ -28,6 +28,7 @@ DEFAULT_SYSTEM_TRACKING_INTERVAL = 10.0  # seconds, as in Aim
 Extra = terminal.Capture | system.Sampler  # what a run holds besides its log, and closes before it
 
 _MISSING = object()
+_bound: weakref.WeakValueDictionary[int, Run] = weakref.WeakValueDictionary()
 _INT64 = range(-(2**63), 2**63)
 
 
@@ -64,6 +65,8 @@ class Run:
     ``close()``, at the end of a ``with`` block, when the object is collected or the process exits. A run
     whose process is killed keeps everything and is shown as crashed.
     """
+
+    _log: LogWriter | None
 
     def __init__(
         self,
@@ -109,7 +112,8 @@ class Run:
         self._known: dict[tuple[str, str], _Series] = {}
         self._mutex = threading.RLock()
         self._closed = False
-        self._log: LogWriter | None = None
+        self._log = None
+        _bound[id(self)] = self
 
     # -- sequences -----------------------------------------------------------------------------------
 
@@ -282,7 +286,7 @@ class Run:
 
     def add_tag(self, value: str) -> None:
         """Put a tag on the run. One that is there already stays, with a warning."""
-        text = _checked_text("tag", value)
+        text = _checked_name(value, "tag of a run")
         if text in self.tags:
             warnings.warn(f"run {self.hash} has the tag {text!r} already", UserWarning, stacklevel=2)
             return
@@ -495,9 +499,13 @@ def _checked_epoch(epoch: Any) -> float | None:
     return None if number != number else number
 
 
-def _checked_name(name: Any) -> str:
+def _checked_name(name: Any, what: str = "name of a sequence") -> str:
     if not isinstance(name, str):
-        raise ValueTypeError(f"a sequence's name is a string, not {type(name).__name__}: {name!r}")
+        raise ValueTypeError(f"the {what} is a string, not {type(name).__name__}: {name!r}")
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:
+        raise ValueTypeError(f"the {what} cannot be written as UTF-8: {name!r}") from error
     return name
 
 
@@ -506,5 +514,13 @@ def _checked_text(what: str, value: Any) -> Any:
         raise ValueTypeError(f"the {what} of a run is a string, not {type(value).__name__}: {value!r}")
     return encode(value)
 
+
+def _after_fork() -> None:
+    """In a forked child: another thread of the parent may have held a lock, and will never let go of its copy."""
+    for run in list(_bound.values()):
+        run._mutex = threading.RLock()
+
+
+os.register_at_fork(after_in_child=_after_fork)
 
 __all__ = ["Durability", "Run"]

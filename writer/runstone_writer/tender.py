@@ -34,7 +34,7 @@ class Tender:
 
     def _reset(self) -> None:
         self._logs: set[Tended] = set()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # the collector may close a run in the middle of add()
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
 

@@ -1,0 +1,121 @@
+"""docs/format/log.md and the code say the same: its tables, its numbers and its worked example."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import orjson
+import pytest
+
+from runstone_writer.layout import LOG_SUFFIX, open_repo
+from runstone_writer.lines import LINE_LIMIT
+from runstone_writer.log import CHECKPOINT_BYTES, LOG_FORMAT, LogWriter
+from runstone_writer.reader import Position, parse, read_log
+from runstone_writer.replay import replay
+from runstone_writer.run import Run
+from runstone_writer.state import EVENTS, PROPS, RunState
+from runstone_writer.tender import BEAT_SECONDS, LEASE_SECONDS
+from runstone_writer.values import TAGS
+
+pytestmark = pytest.mark.checkout
+
+ROOT = Path(__file__).parent.parent
+PAGE = (ROOT / "docs/format/log.md").read_text() if (ROOT / "docs").exists() else ""
+GOLDEN = Path(__file__).parent / "golden/log-v1.jsonl"
+TYPES = {"integer": int, "string": str, "boolean": bool}
+
+
+def rows(heading: str) -> list[list[str]]:
+    """Return the cells of the first table below a heading."""
+    below = PAGE.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    lines = [line for line in below.splitlines() if line.startswith("|")][2:]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
+def fields() -> dict[str, dict[str, str]]:
+    table: dict[str, dict[str, str]] = {}
+    for event, field, kind, _ in rows("Events"):
+        table.setdefault(event, {})[field] = kind
+    return table
+
+
+def test_the_events_of_the_page_are_those_that_readers_know() -> None:
+    assert set(fields()) == set(EVENTS)
+
+
+def test_the_tags_of_the_page_are_those_of_the_code() -> None:
+    assert {row[0].strip("`") for row in rows("Tagged JSON")} == set(TAGS)
+
+
+def test_the_numbers_of_the_page_are_those_of_the_code() -> None:
+    assert f"{LINE_LIMIT:,} bytes" in PAGE
+    assert f"{CHECKPOINT_BYTES:,} bytes" in PAGE
+    assert f"specification of format {LOG_FORMAT}" in PAGE
+    repository = (ROOT / "docs/format/repository.md").read_text()
+    assert f"every {BEAT_SECONDS:.0f} seconds" in repository
+    assert f"After {LEASE_SECONDS:.0f} seconds" in repository
+    assert all(f'"{name}"' in PAGE for name in PROPS)
+    assert f"<writer>{LOG_SUFFIX}" in repository
+
+
+def test_the_worked_example_is_the_golden_file() -> None:
+    assert GOLDEN.read_text() in PAGE
+
+
+def test_the_worked_example_reads_back_whole() -> None:
+    data = GOLDEN.read_bytes()
+    batch = parse(data, Position())
+    assert batch.damage == []
+    assert batch.position.offset == len(data)
+    assert [event["event"] for event in batch.events] == re.findall(r'"event":"(\w+)"', data.decode())
+    assert {event["event"] for event in batch.events} == set(EVENTS), "the example has every event"
+    assert [row[:3] for row in batch.points] == [[0, 0, 2.302585], [0, 1, 1.871], [0, 2, "nan"]]
+
+
+def test_the_golden_file_of_format_1_gives_the_state_that_it_always_gave(tmp_path: Path) -> None:
+    layout = open_repo(tmp_path, create=True)
+    run, writer = "5f1e9c0ffee0ddba11ca5cad", "19a0b5c1d2e-00c0ffee0001"
+    folder = Path(layout.run_folder(run))
+    folder.mkdir(parents=True)
+    (folder / f"{writer}.jsonl").write_bytes(GOLDEN.read_bytes())
+    state, points = RunState(run), []
+    done = replay(layout, state, layout.log_names(run), lambda _s, _w, batch: points.extend(batch))
+    assert (done.problems, done.bytes_left) == ([], 0)
+    assert state.params.tree() == {"hparams": {"lr": 0.001, "layers": [64, 64]}}
+    assert (state.experiment, state.tags, state.deleted, len(points)) == ("digits", ["baseline"], False, 3)
+    assert state.created == 0x19A0B5C1D2E * 1000 + 310
+    assert state.ended == 0x19A0B5C1D2E * 1000 + 36650
+    assert state.writers[writer].dropped == 3
+
+
+def test_what_a_run_writes_is_on_the_page(tmp_path: Path) -> None:
+    run = Run(repo=tmp_path, experiment="x", system_tracking_interval=None, capture_terminal_logs=False)
+    run["hparams"] = {"lr": 0.1}
+    del run["hparams", "lr"]
+    run.name, run.description, run.archived = "n", "d", True
+    run.add_tag("t")
+    run.remove_tag("t")
+    for step in range(3):
+        run.track(0.5, name="loss", context={"a": 1}, epoch=step)
+    path = run._log.path()  # type: ignore[union-attr]
+    run.close()
+    known = fields()
+    written = set()
+    for event in read_log(path).events:
+        written.add(event["event"])
+        allowed = known[event["event"]]
+        for field, value in event.items():
+            if field not in ("event", "crc"):
+                assert field in allowed, f"{event['event']}.{field} is not on the page"
+                assert isinstance(value, TYPES.get(allowed[field], object))
+    assert written == {"log", "open", "set", "unset", "prop", "tag", "sequence", "end"}
+
+
+def test_an_edit_says_that_it_is_one(tmp_path: Path) -> None:
+    layout = open_repo(tmp_path, create=True)
+    log = LogWriter(layout, "a" * 24, kind="edit")
+    log.append("delete", on=True)
+    log.close("end")
+    header = orjson.loads(Path(log.path()).read_bytes().splitlines()[0])
+    assert header["kind"] == "edit"
