@@ -123,7 +123,7 @@ def _put(tree: dict[Any, Any], key: Key, value: Any) -> None:
     for part in key[:-1]:
         below = here.get(part)
         if not isinstance(below, dict):
-            if value is UNSET:
+            if value is UNSET and part not in here:
                 return
             below = here[part] = {}
         here = below

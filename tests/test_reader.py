@@ -1,0 +1,125 @@
+"""Reading logs: positions, tails that may still grow, files that are not what they were."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from runstone import FormatVersionError
+from runstone_writer.lines import LINE_LIMIT, frame
+from runstone_writer.log import encode_event, encode_point
+from runstone_writer.reader import START, read_log
+
+GOLDEN = (Path(__file__).parent / "golden/log-v1.jsonl").read_bytes()
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    path = tmp_path / "log.jsonl"
+    path.write_bytes(GOLDEN)
+    return path
+
+
+def test_a_line_that_is_being_written_is_waited_for(log: Path) -> None:
+    log.write_bytes(GOLDEN[:-5])
+    first = read_log(str(log))
+    assert first.tail > 0
+    assert first.damage == []
+    log.write_bytes(GOLDEN)
+    second = read_log(str(log), first.position)
+    assert [event["event"] for event in second.events] == ["end"]
+    assert second.tail == 0
+
+
+def test_reading_in_small_chunks_gives_the_same(log: Path) -> None:
+    whole, position, events, points = read_log(str(log)), START, [], []
+    more = True
+    while more:
+        batch = read_log(str(log), position, chunk=100)
+        events += batch.events
+        points += batch.points
+        position, more = batch.position, batch.more
+    assert (events, points, position) == (whole.events, whole.points, whole.position)
+
+
+def test_a_file_that_was_replaced_is_noticed_and_read_anew(log: Path) -> None:
+    position = read_log(str(log)).position
+    crc, other = 0, b""
+    for step in range(40):
+        line, crc = frame(encode_point(0, step, 1.5, step, None), crc)
+        other += line
+    log.write_bytes(other)
+    batch = read_log(str(log), position)
+    assert batch.damage[0].reason == "the file is not the one that was read before"
+    assert len(batch.points) == 40
+
+
+def test_a_file_that_became_shorter_is_noticed(log: Path) -> None:
+    position = read_log(str(log)).position
+    log.write_bytes(GOLDEN[:400])
+    assert read_log(str(log), position).damage
+
+
+def test_zeros_at_the_end_are_not_yet_written(log: Path) -> None:
+    log.write_bytes(GOLDEN + bytes(5000))
+    batch = read_log(str(log))
+    assert (batch.tail, batch.damage) == (5000, [])
+
+
+def test_damage_longer_than_a_chunk_is_stepped_over_in_bounded_memory(log: Path) -> None:
+    lines = GOLDEN.splitlines(keepends=True)
+    garbage = b"".join(b"garbage %d\n" % i for i in range(5000))
+    log.write_bytes(b"".join(lines[:5]) + garbage + b"".join(lines[5:]))
+    position, events, points, damage, more = START, 0, 0, 0, True
+    while more:
+        batch = read_log(str(log), position, chunk=4096)
+        events, points, damage = (
+            events + len(batch.events),
+            points + len(batch.points),
+            damage + len(batch.damage),
+        )
+        position, more = batch.position, batch.more
+    assert damage >= 1
+    assert events + points >= len(lines) - 2
+    assert position.offset == log.stat().st_size
+
+
+def test_a_line_longer_than_a_line_may_be_is_damage(log: Path) -> None:
+    lines = GOLDEN.splitlines(keepends=True)
+    with log.open("wb") as file:
+        file.write(b"".join(lines[:5]))
+        file.seek(LINE_LIMIT * 2, os.SEEK_CUR)
+        file.write(b"\n" + b"".join(lines[5:]))
+    position, found, damage, more = START, 0, [], True
+    while more:
+        batch = read_log(str(log), position)
+        found += len(batch.events) + len(batch.points)
+        damage += batch.damage
+        position, more = batch.position, batch.more
+    assert any("longer than a line" in d.reason for d in damage)
+    assert found >= len(lines) - 2
+
+
+def test_a_valid_crc_does_not_make_json(log: Path) -> None:
+    line, crc = frame(b"[1,2,nonsense,", 0)
+    good, _ = frame(encode_point(0, 1, 2.5, 3, None), crc)
+    log.write_bytes(line + good)
+    batch = read_log(str(log))
+    assert len(batch.points) == 1
+    assert "not JSON" in batch.damage[0].reason
+
+
+def test_a_log_of_a_newer_format_is_refused_with_what_to_do(log: Path) -> None:
+    line, _ = frame(encode_event({"event": "log", "format": 99, "run": "r"}, ""), 0)
+    log.write_bytes(line)
+    with pytest.raises(FormatVersionError, match=r"log format 99[\s\S]*pip install --upgrade"):
+        read_log(str(log))
+
+
+def test_a_symbolic_link_is_not_followed(log: Path) -> None:
+    link = log.with_name("link.jsonl")
+    link.symlink_to(log)
+    with pytest.raises(OSError, match="symbolic"):
+        read_log(str(link))
