@@ -11,11 +11,16 @@ import threading
 import time
 import warnings
 from collections import deque
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-from .layout import Layout
-from .log import WAITING_LIMIT, Kind, LogWriter, encode_event, encode_point
-from .tender import BEAT_SECONDS, SYNC_SECONDS
+from .log import WAITING_LIMIT, Kind, LogWriter, encode_event
+from .tender import BEAT_SECONDS, SYNC_SECONDS, TENDER
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .layout import Layout
 
 DRAIN_SECONDS = 0.02
 CLOSE_SECONDS = 5.0  # how long close() waits for storage that hangs
@@ -26,36 +31,60 @@ class AcceptedLog(LogWriter):
 
     def __init__(self, layout: Layout, run: str, *, kind: Kind = "run") -> None:
         super().__init__(layout, run, kind=kind)
+        self.may_refuse = False  # by the time that the storage refuses, nobody waits for the answer
 
     def _start(self) -> None:
         super()._start()
+        self._gate = threading.RLock()  # guards the queue, and is never held while the disk is asked
+        self._early: deque[Callable[[], bytes]] = (
+            deque()
+        )  # wanted by a signal handler while the gate was shut
         self._queue: deque[bytes] = deque()
         self._queued = 0
+        self._draining: bytes | None = None
         self._lost = 0
         self._stop = threading.Event()
         self._drainer: threading.Thread | None = None
+        self._close_last = False
 
     def point(self, sequence: int, step: float, value: Any, epoch: float | None) -> None:
-        self._accept(encode_point(sequence, step, value, self.now(), epoch))
+        self._submit(partial(self._encode_point, sequence, step, value, epoch))
 
-    def append(self, event: str, **fields: Any) -> None:
-        self._accept(encode_event({"event": event, "dt": self.now(), **fields}, f"the {event!r} event"))
+    def _submit(self, make: Callable[[], bytes]) -> None:
+        if self._gate._is_owned():  # type: ignore[attr-defined]
+            make()  # what is wrong with it is raised here
+            self._early.append(make)
+            return
+        with self._gate:
+            self._accept(make())
+            self._accept_early()
+        self._catch_up()
+        if self._warning:
+            message, self._warning = self._warning, ""
+            warnings.warn(message, RuntimeWarning, stacklevel=4)
 
-    def declare(self, sequence: int, name: str, context: Any, kind: str) -> None:
-        fields = {"event": "sequence", "id": sequence, "name": name, "context": context, "type": kind}
-        body = encode_event(fields, f"the declaration of sequence {name!r}")
-        self.declarations[sequence] = body
-        self._accept(body)
+    def _accept_early(self) -> None:
+        while self._early:
+            self._accept(self._early.popleft()())
 
     def _accept(self, body: bytes) -> None:
         self._queue.append(body)
         self._queued += len(body)
-        if self._queued > WAITING_LIMIT:
+        while self._queued > WAITING_LIMIT:
             self._queued -= len(self._queue.popleft())
             self._lost += 1
         if self._drainer is None:
-            self._drainer = threading.Thread(target=self._drain_for_ever, name="runstone-log", daemon=True)
-            self._drainer.start()
+            drainer = threading.Thread(target=self._drain_for_ever, name="runstone-log", daemon=True)
+            try:
+                drainer.start()
+            except RuntimeError:  # the interpreter is shutting down: close() does the work
+                return
+            self._drainer = drainer
+
+    def _settle(self) -> None:
+        """Do nothing: whoever submits gets the warning, and no drainer has anything to settle."""
+
+    # -- the log's own thread --------------------------------------------------------------------------
 
     def _drain_for_ever(self) -> None:
         synced = beaten = time.monotonic()
@@ -68,45 +97,80 @@ class AcceptedLog(LogWriter):
             if now - beaten >= BEAT_SECONDS:
                 super().beat()
                 beaten = now
+        self._drain()
+        if self._close_last:
+            self._finish()
 
     def _drain(self) -> None:
-        while self._queue:
-            body = self._queue.popleft()
-            self._queued -= len(body)
-            with self._lock:
-                self._append(body)
-        if self._lost:
-            lost, self._lost = self._lost, 0
-            with self._lock:
-                self._append(encode_event({"event": "dropped", "dt": self.now(), "count": lost}, "the count"))
+        self._catch_up()
+        while self._take():
+            super()._submit(self._taken)
+            self._draining = None
+
+    def _take(self) -> bool:
+        with self._gate:
+            self._accept_early()
+            if self._draining is not None:
+                return True
+            if self._queue:
+                self._draining = self._queue.popleft()
+                self._queued -= len(self._draining)
+            elif self._lost:
+                fields = {"event": "dropped", "dt": self.now(), "count": self._lost}
+                self._draining, self._lost = encode_event(fields, "the 'dropped' event"), 0
+        return self._draining is not None
+
+    def _taken(self) -> bytes:
+        return self._draining or b""
+
+    def unwritten(self) -> list[bytes]:
+        """Return the bodies of the lines that have been accepted and are not in a file yet."""
+        with self._gate:
+            accepted = [*([] if self._draining is None else [self._draining]), *self._queue]
+        return super().unwritten() + accepted
+
+    # -- for the tender: it must not wait for storage that may hang -----------------------------------
 
     def sync(self) -> None:
-        """Do nothing: the shared tender must not wait for storage that may hang."""
+        """Do nothing: the log's own thread makes it durable."""
 
     def beat(self) -> None:
         """Do nothing: the log's own thread beats its heart."""
 
+    # -- the end ---------------------------------------------------------------------------------------
+
     def close(self, final: str | None = None) -> None:
         """Append `final` and wait up to CLOSE_SECONDS for everything to be written."""
+        if self._gate._is_owned() or self._lock._is_owned():  # type: ignore[attr-defined]
+            self._close_asked = (final,)
+            return
         if self.closed:
             return
+        if final is not None and self._final is None and (self.started or self._queue or self._drainer):
+            self.append(final)
+            self._final = final
+        self._stop.set()
+        if self._drainer is threading.current_thread():  # the collector has closed the run from in here
+            self._close_last = True
+            return
         if self._drainer is not None:
-            if final is not None:
-                self.append(final)
-            until = time.monotonic() + CLOSE_SECONDS
-            while self._queue and time.monotonic() < until:
-                time.sleep(DRAIN_SECONDS)
-            self._stop.set()
-            self._drainer.join(max(until - time.monotonic(), 0.1))
+            self._drainer.join(CLOSE_SECONDS)
             if self._drainer.is_alive():
-                warnings.warn(
-                    f"the storage under {self.path()} does not answer: {len(self._queue)} accepted events of run "
-                    f"{self.run} were not written.",
-                    RuntimeWarning,
-                    stacklevel=3,
-                )
-                self.closed = True
+                self._give_up()
                 return
-            self._drain()
-            super().sync()
+        self._finish()
+
+    def _finish(self) -> None:
+        self._drain()
+        super().sync()
         super().close()
+
+    def _give_up(self) -> None:
+        self.closed = True
+        TENDER.remove(self)
+        warnings.warn(
+            f"the storage under {self.path()} does not answer: {len(self.unwritten())} accepted events of run "
+            f"{self.run} were not written.",
+            RuntimeWarning,
+            stacklevel=4,
+        )

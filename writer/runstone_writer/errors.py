@@ -4,6 +4,7 @@
     ├── UsageError(ValueError)            the call is wrong; nothing happened
     │   ├── ValueTypeError(TypeError)     a value of a kind that cannot be kept
     │   ├── QueryError(SyntaxError)       AimQL: .lineno, .offset, what is allowed
+    │   ├── QueryTimeoutError(TimeoutError)  a query took more time or memory than it was given
     │   └── ReadOnlyError                 a change was asked of a run opened to read
     ├── MissingKeyError(KeyError)         no such parameter
     ├── MissingRunError(RuntimeError)     no run with that hash
@@ -67,6 +68,10 @@ class QueryError(UsageError, SyntaxError):
         picture = f"\n  {lines[line - 1]}\n  {' ' * (column - 1)}^" if line <= len(lines) else ""
         head = f"{self.message} (line {self.lineno}, column {self.offset}){picture}"
         return f"{head}\n{self.hint}" if self.hint else head
+
+
+class QueryTimeoutError(UsageError, TimeoutError):
+    """A query was stopped: it needed more time or memory than it was given."""
 
 
 class MissingKeyError(RunstoneError, KeyError):

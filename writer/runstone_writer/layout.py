@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import socket
 import time
 from zlib import crc32
 
@@ -47,14 +46,14 @@ class Layout:
             found += [entry.name for entry in _listed(folder.path) if is_safe_hash(entry.name)]
         return found
 
-    def foreign_names(self, run: str) -> list[str]:
-        """Return the names in a run's folder that are not logs'. Nothing ever reads such files."""
-        return sorted(entry.name for entry in _listed(self.run_folder(run)) if not parse_log_name(entry.name))
-
     def log_names(self, run: str) -> list[str]:
         """Return the names of a run's log files, in the order in which they apply within each writer."""
         names = [entry.name for entry in _listed(self.run_folder(run)) if entry.name.endswith(LOG_SUFFIX)]
         return sorted((name for name in names if parse_log_name(name)), key=log_order)
+
+    def foreign_names(self, run: str) -> list[str]:
+        """Return the names in a run's folder that are not logs'. Nothing ever reads such files."""
+        return sorted(entry.name for entry in _listed(self.run_folder(run)) if not parse_log_name(entry.name))
 
 
 def shard(run: str) -> str:
@@ -82,12 +81,13 @@ def new_hash() -> str:
     return os.urandom(12).hex()
 
 
-def new_writer() -> str:
+def new_writer(now: int | None = None) -> str:
     """Return a fresh writer id: its creation time in ms (11 hex digits), a dash, 12 random hex digits.
 
-    Ids sort by creation time, and the time base of a log can be read off its name alone.
+    Ids sort by creation time, and the time base of a log can be read off its name alone. `now` is in
+    nanoseconds since the epoch.
     """
-    return f"{time.time_ns() // 1_000_000:011x}-{os.urandom(6).hex()}"
+    return f"{(time.time_ns() if now is None else now) // 1_000_000:011x}-{os.urandom(6).hex()}"
 
 
 def writer_time(writer: str) -> int:
@@ -110,7 +110,7 @@ def log_order(name: str) -> tuple[str, int]:
 
 
 def host() -> str:
-    return socket.gethostname()
+    return os.uname().nodename
 
 
 def find_repo(start: str | os.PathLike[str] | None = None) -> str | None:
@@ -155,15 +155,23 @@ def _read_version(root: str) -> int | None:
         with open(path, "rb") as file:
             data = orjson.loads(file.read())
         version = data["format"]
-    except FileNotFoundError:
+        if type(version) is not int or version < 1:
+            raise TypeError(f"format {version!r}")
+    except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError as error:
+        raise StoreError(
+            f"cannot read {path}: {error.strerror}",
+            path=path,
+            hint="Whose folder is it, and may you read it?",
+        ) from error
     except (orjson.JSONDecodeError, KeyError, TypeError) as error:
         raise StoreError(
             f"{path} does not say which format the repository has: {error!r}",
             path=path,
-            hint=f'If the logs beside it are intact, restore the file with the content {{"format":{REPOSITORY_FORMAT}}}.',
+            hint=f'If the logs beside it are intact, write {{"format":{REPOSITORY_FORMAT}}} into the file.',
         ) from error
-    if not isinstance(version, int) or version > REPOSITORY_FORMAT:
+    if version > REPOSITORY_FORMAT:
         raise FormatVersionError(
             f"{root} has repository format {version}; this Runstone reads up to {REPOSITORY_FORMAT}",
             path=path,
@@ -174,9 +182,16 @@ def _read_version(root: str) -> int | None:
 
 def _create(root: str) -> None:
     try:
+        above = os.path.dirname(root)
+        while not os.path.isdir(above):
+            above = os.path.dirname(above)
         for name in ("logs", "live"):
             os.makedirs(os.path.join(root, name), exist_ok=True)
         write_whole(os.path.join(root, "format.json"), b'{"format":%d}\n' % REPOSITORY_FORMAT)
+        folder = root
+        while folder != above:  # every folder that was made is a name in the one above it
+            folder = os.path.dirname(folder)
+            sync_folder(folder)
     except OSError as error:
         raise StoreError(
             f"cannot create a repository at {root}: {error.strerror}",
@@ -188,15 +203,17 @@ def _create(root: str) -> None:
 def write_whole(path: str, data: bytes) -> None:
     """Put a file in place so that it is there whole or not at all, also after a power cut."""
     temporary = f"{path}.{os.getpid()}.{os.urandom(4).hex()}.tmp"
-    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
     try:
         try:
-            os.write(fd, data)
+            rest = memoryview(data)
+            while rest:
+                rest = rest[os.write(fd, rest) :]
             os.fsync(fd)
         finally:
             os.close(fd)
         os.replace(temporary, path)
-    except OSError:
+    except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
         raise

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 from zlib import crc32
 
+LOG_FORMAT = 1
 LINE_LIMIT = 16 * 1024 * 1024  # bytes; a longer line is refused by the writer and skipped by readers
 
 _CLOSE = {ord("["): b"]\n", ord("{"): b"}\n"}
@@ -29,6 +30,15 @@ def frame(body: bytes, crc: int) -> tuple[bytes, int]:
     own = crc32(body, crc)
     tail = b"%d" % own + _CLOSE[body[0]]
     return body + tail, crc32(tail, own)
+
+
+def frame_all(bodies: list[bytes], crc: int) -> tuple[list[bytes], int]:
+    """Close several bodies, one behind the other; return the lines and the CRC after the last."""
+    lines = []
+    for body in bodies:
+        line, crc = frame(body, crc)
+        lines.append(line)
+    return lines, crc
 
 
 def claimed(line: bytes) -> tuple[int, int] | None:
@@ -52,6 +62,12 @@ def chain_after(line: bytes) -> int | None:
     return None if found is None else crc32(line[found[0] :], found[1])
 
 
+def body_of(line: bytes) -> bytes:
+    """Return `line` up to where its CRC's digits start."""
+    found = claimed(line)
+    return line if found is None else line[: found[0]]
+
+
 def holds(line: bytes, crc: int) -> bool:
     """Tell whether `line` is what was written after a file whose CRC is `crc`."""
     found = claimed(line)
@@ -65,14 +81,17 @@ def whole_chunk_holds(chunk: bytes, crc: int) -> bool:
     return found is not None and crc32(memoryview(chunk)[: last + found[0]], crc) == found[1]
 
 
-def sift(chunk: bytes, crc: int | None, start: int) -> tuple[list[bytes], int, int | None, list[Damage]]:
+def sift(
+    chunk: bytes, crc: int | None, start: int
+) -> tuple[list[tuple[int, bytes]], int, int | None, list[Damage]]:
     """Take the intact lines out of a damaged chunk.
 
-    `start` is the chunk's offset in the file, `crc` the chain up to there (None: not known). Returns the intact lines, the
-    bytes dealt with (up to the end of the last intact line), the CRC there, and the damage met on the way.
-    What follows the last intact line is left: it may be a line that is still being written.
+    `start` is the chunk's offset in the file, `crc` the chain up to there (None: not known). Returns the
+    intact lines with their offsets in the file, the bytes dealt with (up to the end of the last intact line),
+    the CRC there, and the damage met on the way. What follows the last intact line is left: it may be a line
+    that is still being written.
     """
-    lines: list[bytes] = []
+    lines: list[tuple[int, bytes]] = []
     damage: list[Damage] = []
     done = position = 0
     claim = crc  # the chain up to `position`: known, claimed by a bad line, or unknown
@@ -83,8 +102,8 @@ def sift(chunk: bytes, crc: int | None, start: int) -> tuple[list[bytes], int, i
         line = chunk[position:end]
         if claim is not None and holds(line, claim):
             if position > done:
-                damage.append(Damage(start + done, start + position, _reason(chunk[done:position])))
-            lines.append(line)
+                damage.append(Damage(start + done, start + position, "checksum mismatch"))
+            lines.append((start + position, line))
             done = end
             crc = claim = _after(line)
         else:
@@ -97,9 +116,3 @@ def _after(line: bytes) -> int:
     after = chain_after(line)
     assert after is not None  # noqa: S101 - the line has just been checked
     return after
-
-
-def _reason(data: bytes) -> str:
-    if not data.strip(b"\0"):
-        return "zeros"
-    return "checksum mismatch" if data.endswith(b"\n") else "garbage"

@@ -3,6 +3,10 @@
 When a method returns, the line is *written* (the kernel has it). The tender makes it *durable* within
 a second. A write or an fsync that fails abandons the file: what is not known to be durable is sent
 again in the writer's next part (docs/format/log.md, "Parts"), and until that works it waits in memory.
+
+A line on its way into the file is *pending*. An exception out of a signal handler leaves it pending, and
+whoever comes next completes it; a signal handler (or the garbage collector) that logs in the middle of
+that finds the lock its own, and what it wants is done as soon as the interrupted call is complete.
 """
 
 from __future__ import annotations
@@ -10,27 +14,31 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import tempfile
 import threading
 import time
 import warnings
 import weakref
 from collections import deque
-from collections.abc import Callable
-from typing import Any, Literal
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
 from zlib import crc32
 
 import orjson
 
-from .errors import UsageError, ValueTypeError
-from .layout import Layout, host, log_name, new_writer, sync_folder, writer_time
-from .lines import LINE_LIMIT, chain_after, frame
+from .errors import StoreError, UsageError, ValueTypeError
+from .layout import Layout, host, log_name, new_writer, writer_time
+from .lines import LINE_LIMIT, LOG_FORMAT, frame_all
+from .part import Part
 from .tender import TENDER
 
-LOG_FORMAT = 1
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 CHECKPOINT_BYTES = 1024 * 1024  # after this much, header and declarations are repeated
 WAITING_LIMIT = 64 * 1024 * 1024  # bytes kept in memory while the storage refuses them
+UNSYNCED_LIMIT = 1_000_000  # lines kept in memory while an fsync takes its time; then the writer waits for it
 RETRY_SECONDS = 1.0
+LONGEST_BODY = LINE_LIMIT - 16  # with its CRC it is a line
 
 Kind = Literal["run", "edit"]
 
@@ -38,7 +46,17 @@ _dumps = orjson.dumps
 _write = os.write
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # goes on while a laptop sleeps, never jumps
 _clock = time.clock_gettime_ns
-_fdatasync = getattr(os, "fdatasync", os.fsync)
+_NOWHERE = Part(0, -1)  # in place of a file: every write to it fails
+_OWN = (b'{"event":"log"', b'{"event":"sequence"', b'{"event":"resent"')  # every part has its own
+_HOPELESS = (
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.ENOTDIR,
+    errno.ENOENT,
+    errno.ELOOP,
+    errno.ENAMETOOLONG,
+)
 _open_logs: weakref.WeakSet[LogWriter] = weakref.WeakSet()
 
 
@@ -51,39 +69,41 @@ class LogWriter:
         self.kind: Kind = kind
         self.durable = durable
         self.declarations: dict[int, bytes] = {}
+        self.proven = (
+            False  # whether a file could be made here, perhaps by the process that this one forked from
+        )
+        self.may_refuse = kind == "run"  # whether StoreError is raised where nothing can ever be written
         self._start()
         _open_logs.add(self)
 
     def _start(self) -> None:
         """Become a writer that has written nothing: at first, and again in a forked child."""
-        self.writer = new_writer()
-        self.part = -1
+        now = time.time_ns()
+        self.writer = new_writer(now)
         self.started = False
-        self.closed = False
-        self._zero = _clock(_CLOCK) - (time.time_ns() - writer_time(self.writer) * 1000)
-        self._fd = -1
-        self._crc = 0
-        self._header = b""
-        self._resend_part = 0  # the next part sends again what stands in this one
-        self._resend_from = 0  # from this offset on
-        self._durable_end = 0
-        self._checkpoint = 0
-        self._folder_synced = False
-        self._unsynced: list[bytes] = []
+        self.closed = self._closing = False
+        self.refusal: OSError | None = None
+        self._zero = _clock(_CLOCK) - (now - writer_time(self.writer) * 1000)
+        self._part = _NOWHERE
+        self._next = 0  # the number of the next part,
+        self._origin = (0, 0)  # and from where on it sends again what stands in earlier ones
+        # None: at rest; b"": somebody is at work, or was when an exception came; else the body of a line that is
+        # on its way into the file.
+        self._pending: bytes | None = None
         self._waiting: deque[bytes] = deque()
         self._waiting_bytes = 0
         self._dropped = 0
         self._retry_at = 0.0
+        self._warning = ""
         self._warned = False
         self._beats = 0
-        self._in_flight: list[bytes] | None = None  # being made durable just now
-        self._retired: list[int] = []
-        self.refusal: OSError | None = None
-        self._busy = False
-        self._deferred: list[Callable[[], None]] = []
-        self._after = self.durable
-        # _lock guards the file and its bookkeeping; _sync_lock lets one fsync run at a time.
-        # Whoever needs both takes _sync_lock first, so nobody may ask for it while holding _lock.
+        self._final: str | None = None
+        self._deferred: deque[Callable[[], bytes]] = deque()  # lines wanted in the middle of another call,
+        self._served: Callable[[], bytes] | None = None  # the one of them that is being written,
+        self._close_asked: tuple[str | None] | None = None  # and close(), asked for there as well
+        self._after = self.durable  # whether there is something to settle
+        # _lock guards all of this; _sync_lock lets one fsync run at a time. Whoever needs both takes
+        # _sync_lock first, so nobody may ask for it while holding _lock.
         self._lock = threading.RLock()
         self._sync_lock = threading.RLock()
 
@@ -94,296 +114,364 @@ class LogWriter:
         return (_clock(_CLOCK) - self._zero) // 1000
 
     def point(self, sequence: int, step: float, value: Any, epoch: float | None) -> None:
-        """Append one point of a declared sequence. `value` is JSON, with "nan", "inf" and "-inf" as strings."""
-        with self._lock:
-            if self._busy:  # a signal handler that logs has interrupted us
-                self._defer(lambda: self.point(sequence, step, value, epoch))
-                return
-            self._busy = True
-            body = line = b""
-            try:
-                # The 0 stands where the CRC goes: cutting "0]" off is cheaper than adding a comma.
-                if epoch is None:
-                    body = _dumps((sequence, step, value, (_clock(_CLOCK) - self._zero) // 1000, 0))[:-2]
-                else:
-                    body = _dumps((sequence, step, value, (_clock(_CLOCK) - self._zero) // 1000, epoch, 0))[
-                        :-2
-                    ]
-                own = crc32(body, self._crc)
-                tail = b"%d]\n" % own
-                line = body + tail
-                count = _write(self._fd, line)
-                if count != len(line):
-                    self._finish_line(line, count)
-                self._crc = crc32(tail, own)
-                self._unsynced.append(body)
-            except BaseException as error:
-                self._rescue(error, body, line)
-            self._busy = False
-        if self._after:
+        """Append one point of a declared sequence. `value` is tagged JSON, with "nan", "inf" and "-inf" for
+        what is not finite.
+        """
+        try:
+            try:  # what `with` does, and a tenth of a microsecond faster
+                self._lock.acquire()
+                if here := self._pending is None:
+                    self._pending = b""
+                    # The 0 stands where the CRC goes: cutting "0]" off is cheaper than adding a comma.
+                    dt = (_clock(_CLOCK) - self._zero) // 1000
+                    if epoch is None:
+                        body = _dumps((sequence, step, value, dt, 0))[:-2]
+                    else:
+                        body = _dumps((sequence, step, value, dt, epoch, 0))[:-2]
+                    if len(body) > LONGEST_BODY:
+                        raise _too_long(body, "the point")
+                    self._pending = body
+                    part = self._part
+                    own = crc32(body, part.crc)
+                    tail = b"%d]\n" % own
+                    line = body + tail
+                    if _write(part.fd, line) == len(line):
+                        part.lines.append(line)
+                        part.crc = crc32(tail, own)
+                        self._pending = None
+                        if not self._after:
+                            return
+                    else:
+                        self._work_off()
+                        self._retry()
+                        self._pending = None
+            except OSError as error:
+                self._fail(error)
+                self._pending = None
+            finally:
+                self._lock.release()
+        except RuntimeError as error:  # Ctrl-C while waiting for the lock: there was nothing to release
+            raise error.__context__ or error from None
+        if here:
             self._settle()
+        else:
+            self._submit(partial(self._encode_point, sequence, step, value, epoch))
+
+    def _encode_point(self, sequence: int, step: float, value: Any, epoch: float | None) -> bytes:
+        return encode_point(sequence, step, value, self.now(), epoch)
 
     def append(self, event: str, **fields: Any) -> None:
         """Append an event. Raises UsageError if it is longer than a line may be."""
-        with self._lock:
-            if self._busy:
-                self._defer(lambda: self.append(event, **fields))
-                return
-            self._append(encode_event({"event": event, "dt": self.now(), **fields}, f"the {event!r} event"))
-        if self._after:
-            self._settle()
+        self._submit(
+            lambda: encode_event({"event": event, "dt": self.now(), **fields}, f"the {event!r} event")
+        )
 
     def declare(self, sequence: int, name: str, context: Any, kind: str) -> None:
         """Append (or repeat) the declaration of a sequence."""
         fields = {"event": "sequence", "id": sequence, "name": name, "context": context, "type": kind}
         body = encode_event(fields, f"the declaration of sequence {name!r}")
+        self.declarations[sequence] = body
+        self._submit(lambda: body)
+
+    def _submit(self, make: Callable[[], bytes]) -> None:
+        """Write the line that `make` gives: now, or when the call that this one has interrupted is complete."""
+        if self._lock._is_owned():  # type: ignore[attr-defined]
+            if self._closing:
+                raise self._closed_error()
+            make()  # what is wrong with it is raised here
+            self._deferred.append(make)
+            self._after = True
+            return
         with self._lock:
-            self.declarations[sequence] = body
-            if self._busy:
-                self._defer(lambda: self.declare(sequence, name, context, kind))
-                return
-            self._append(body)
+            self._enter()
+            self._put(make())
+            self._leave()
         if self._after:
             self._settle()
 
-    def _append(self, body: bytes) -> None:
-        self._busy = True
-        line = b""
-        try:
-            line, crc = frame(body, self._crc)
-            count = _write(self._fd, line)
-            if count != len(line):
-                self._finish_line(line, count)
-            self._crc = crc
-            self._unsynced.append(body)
-        except BaseException as error:
-            self._rescue(error, body, line)
-        self._busy = False
+    def _enter(self) -> None:
+        """Mark the log as being worked on, after completing what an exception has cut short."""
+        if self._pending is not None:
+            self._work_off()
+        self._pending = b""
 
-    def _defer(self, call: Callable[[], None]) -> None:
-        """A signal handler has interrupted a write and wants one too: it follows as soon as ours is complete."""
-        self._deferred.append(call)
-        self._after = True
+    def _leave(self) -> None:
+        """Leave the log at rest, with what signal handlers wanted to append in the meantime."""
+        deferred = self._deferred
+        while deferred:
+            if deferred[0] is not self._served:
+                body = deferred[0]()
+                self._pending, self._served = body, deferred[0]
+                self._put(body)
+            deferred.popleft()
+        self._pending = None
+
+    def _put(self, body: bytes) -> None:
+        self._pending = body
+        try:
+            self._part.append(body)
+            self._pending = b""
+        except OSError as error:
+            self._fail(error)
 
     def _settle(self) -> None:
-        """Do what had to wait until the lock was free: deferred calls, and the fsync of a durable log."""
+        """Do what had to wait until the lock was free: deferred calls, the fsync of a durable log, a warning."""
         if self._lock._is_owned():  # type: ignore[attr-defined]
             return
-        self._after = self.durable
-        while self._deferred:
-            self._deferred.pop(0)()
-        if self.durable:
+        self._after = self.durable or self._part.syncing > 0
+        self._catch_up()
+        if self.durable or len(self._part.lines) > UNSYNCED_LIMIT:
             self.sync()
+        if self._warning:
+            message, self._warning = self._warning, ""
+            warnings.warn(message, RuntimeWarning, stacklevel=5)
 
-    def _finish_line(self, line: bytes, written: int) -> None:
-        """Complete a short write: the disk was nearly full, or a signal came."""
-        while written < len(line):
-            written += _write(self._fd, line[written:])
+    def _catch_up(self) -> None:
+        """Do what was asked for in the middle of another call."""
+        if self._deferred:
+            with self._lock:
+                self._enter()
+                self._leave()
+        asked, self._close_asked = self._close_asked, None
+        if asked is not None:
+            self.close(*asked)
 
     # -- when something went wrong -------------------------------------------------------------------
 
-    def _rescue(self, error: BaseException, body: bytes, line: bytes) -> None:
-        """Deal with whatever stopped a line from being written."""
+    def _work_off(self) -> None:
+        """Bring the log to rest: complete the pending line, then send what waits."""
+        part, waiting = self._part, self._waiting
+        if part is _NOWHERE:
+            self._wait()
+            return
         try:
-            if isinstance(error, OSError):
-                if self.closed:
-                    raise UsageError(f"run {self.run} is closed", hint="Run(hash) goes on with it.") from None
-                if self._fd >= 0:
-                    self._abandon(error)
-                self._wait(body)
-                if time.monotonic() >= self._retry_at:
-                    self._reopen()
-                return
-            if line and self._fd >= 0:
-                self._reconcile(body, line)
-        finally:
-            self._busy = False
-        if self._deferred:
-            self._after = True
-        raise error
+            if self._pending:
+                part.complete(self._pending)
+            while True:
+                if waiting and waiting[0] is self._pending:
+                    self._waiting_bytes -= len(waiting.popleft())
+                if not waiting:
+                    break
+                self._pending = waiting[0]
+                part.append(waiting[0])
+            if self._dropped:
+                body = encode_event(
+                    {"event": "dropped", "dt": self.now(), "count": self._dropped}, "the 'dropped' event"
+                )
+                self._dropped, self._pending = 0, body
+                part.append(body)
+            if not part.caught_up:
+                self._pending = encode_event({"event": "resent", "dt": self.now()}, "the 'resent' event")
+                part.append(self._pending)
+                part.caught_up = True
+            self._pending = b""
+        except OSError as error:
+            self._condemn(error)
 
-    def _reconcile(self, body: bytes, line: bytes) -> None:
-        """An exception (Ctrl-C) came between a write and its bookkeeping: ask the file what happened."""
-        size = os.fstat(self._fd).st_size
-        if os.pread(self._fd, len(line), max(size - len(line), 0)) == line:
-            after = chain_after(line)
-            if after is not None and after != self._crc:
-                self._crc = after
-                self._unsynced.append(body)
-        elif chain_after(os.pread(self._fd, LINE_LIMIT, max(size - 16, 0))) != self._crc:
-            self._abandon(InterruptedError(errno.EINTR, "interrupted in the middle of a line"))
-
-    def _abandon(self, error: OSError) -> None:
-        """Give the file up. What is not known to be durable will be sent again in the next part."""
-        fd, self._fd = self._fd, -1
-        again, self._unsynced = self._unsynced, []
-        if self._in_flight is not None:  # an fsync is under way: it alone hears of an error, so trust nothing
-            again = self._in_flight + again
-            self._resend_from = self._durable_end
-            self._retired.append(fd)
+    def _fail(self, error: OSError) -> None:
+        """The pending line could not be written: it waits, and so does all that is not known to be durable."""
+        if self.closed:
+            self._pending = None
+            raise self._closed_error() from None
+        if self._part is _NOWHERE:
+            self._wait()
         else:
-            try:
-                os.fsync(fd)
-                self._resend_from = _end_of_lines(fd)
-                again = []
-            except OSError:
-                self._resend_from = self._durable_end
-            with contextlib.suppress(OSError):
-                os.close(fd)
-        self._waiting.extendleft(reversed(again))
-        self._waiting_bytes += sum(map(len, again))
-        self._resend_part = self.part
-        self.refusal = error
-        self._retry_at = 0.0
-        if error.errno != errno.EINTR:
-            self._warn(f"cannot write to {self.path()}: {error.strerror or error}")
+            self._condemn(error)
+        self._retry()
 
-    def _wait(self, body: bytes) -> None:
-        self._waiting.append(body)
-        self._waiting_bytes += len(body)
+    def _closed_error(self) -> UsageError:
+        return UsageError(
+            f"run {self.run} is closed", hint=f"Go on with it in Run({self.run!r}), which resumes it."
+        )
+
+    def _condemn(self, error: OSError) -> None:
+        """Give the part up: what it has that is not known to be durable waits for the next, ahead of the rest."""
+        part, pending, waiting = self._part, self._pending, self._waiting
+        end, bodies = part.give_up(self._folders())
+        again = deque(body for body in bodies if not body.startswith(_OWN))
+        again.extend(waiting)
+        if pending and not pending.startswith(_OWN) and not (waiting and waiting[0] is pending):
+            again.append(pending)
+        size = sum(map(len, again))
+        origin = (part.number, end) if part.caught_up else self._origin
+        # Plain assignments in a row: nothing comes in between (see part.py).
+        self._part, self._waiting, self._pending, self._origin = _NOWHERE, again, b"", origin
+        self._waiting_bytes = size
+        self._drop()
+        self._refused(
+            f"cannot write to {self.layout.log_path(self.run, log_name(self.writer, part.number))}", error
+        )
+
+    def _wait(self) -> None:
+        """There is no part to write to: the pending line waits for one."""
+        body, waiting = self._pending, self._waiting
+        if body and not body.startswith(_OWN) and not (waiting and waiting[-1] is body):
+            waiting.append(body)
+            self._waiting_bytes += len(body)
+        self._pending = b""
+        self._drop()
+
+    def _drop(self) -> None:
         while self._waiting_bytes > WAITING_LIMIT:
             self._waiting_bytes -= len(self._waiting.popleft())
             self._dropped += 1
 
-    def _reopen(self) -> None:
-        """Open the next part and send what waits; leave it waiting if that fails again."""
-        self._retry_at = time.monotonic() + RETRY_SECONDS
-        try:
-            self._open_part()
-            while self._waiting:
-                self._write_line(self._waiting[0])
-                self._unsynced.append(self._waiting.popleft())
-                self._waiting_bytes -= len(self._unsynced[-1])
-            if self._dropped:
-                dropped, self._dropped = self._dropped, 0
-                body = encode_event({"event": "dropped", "dt": self.now(), "count": dropped}, "the count")
-                self._unsynced.append(body)
-                self._write_line(body)
-        except OSError as error:
-            if self._fd >= 0:
-                self._abandon(error)
-                self._retry_at = time.monotonic() + RETRY_SECONDS
-                return
-            self.refusal = error
-            self._warn(f"cannot open a log in {self.layout.run_folder(self.run)}: {error.strerror or error}")
+    def _retry(self) -> None:
+        if self._part is _NOWHERE and time.monotonic() >= self._retry_at:
+            self._resume()
 
-    def _warn(self, what: str) -> None:
-        if self._warned:
+    def _resume(self) -> None:
+        """Open the next part and send what waits. If that fails in its turn, the rest goes on waiting."""
+        progress = True
+        while progress and self._part is _NOWHERE:
+            before = len(self._waiting)
+            try:
+                self._open_part()
+                self._work_off()
+            except OSError as error:
+                self._refuse_if_hopeless(error)
+                self._refused(f"cannot open a log in {self.layout.run_folder(self.run)}", error)
+            progress = len(self._waiting) < before
+        self._retry_at = 0.0 if self._part is not _NOWHERE else time.monotonic() + RETRY_SECONDS
+
+    def _refuse_if_hopeless(self, error: OSError) -> None:
+        """A folder that can never be written to is a wrong call; a full disk is not (it may become free)."""
+        if self.proven or not self.may_refuse or error.errno not in _HOPELESS:
             return
-        self._warned = True
+        self.forget()
+        raise StoreError(
+            f"cannot write to {self.layout.root}: {error.strerror}",
+            path=self.layout.root,
+            hint="Give a folder that you may write to: Run(repo=...).",
+        ) from error
+
+    def _refused(self, what: str, error: OSError) -> None:
+        self.refusal = error.with_traceback(None)  # a traceback would keep the part, and so the file, open
         TENDER.add(self)  # it retries
-        warnings.warn(
-            f"{what}\nTraining goes on: events of run {self.run} wait in memory (up to "
-            f"{WAITING_LIMIT >> 20} MiB) and are sent again, in a new file, as soon as the storage takes them.",
-            RuntimeWarning,
-            stacklevel=5,
-        )
+        if not self._warned:
+            self._warned = self._after = True
+            self._warning = (
+                f"{what}: {error.strerror or error}\nTraining goes on: events of run {self.run} wait in memory "
+                f"(up to {WAITING_LIMIT >> 20} MiB) and are sent again, in a new file, as soon as the storage "
+                "takes them."
+            )
 
     # -- the file --------------------------------------------------------------------------------------
 
     def path(self) -> str:
-        """Return the path of the current part."""
-        return self.layout.log_path(self.run, log_name(self.writer, max(self.part, 0)))
+        """Return the path of the newest part."""
+        return self.layout.log_path(self.run, log_name(self.writer, max(self._next - 1, 0)))
+
+    def unwritten(self) -> list[bytes]:
+        """Return the bodies of the lines that are not in a file yet, because the storage refuses them."""
+        return list(self._waiting)
 
     def _open_part(self) -> None:
-        layout = self.layout
         if not self.started:
             self._hint()
-            os.makedirs(layout.run_folder(self.run), exist_ok=True)
-        part = self.part + 1
+            make_folder(self.layout.run_folder(self.run))
+        number = self._next
+        path = self.layout.log_path(self.run, log_name(self.writer, number))
+        preamble = self._preamble(number)
+        try:
+            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o666)
+        except FileExistsError:
+            self._clear_away(path, preamble)
+            self._open_part()
+            return
+        part = Part(number, fd)
+        try:
+            part.begin(preamble)
+        except BaseException:  # no trace of the attempt is left: nothing acknowledged is in it
+            part.close()
+            os.unlink(path)
+            raise
+        self._next, self._pending, self._part = number + 1, b"", part
+        self.started = self.proven = True
+        TENDER.add(self)
+
+    def _clear_away(self, path: str, preamble: list[bytes]) -> None:
+        """Remove what an attempt has left that an exception cut short; anything else stays where it is."""
+        lines, _ = frame_all(preamble, 0)
+        with open(path, "rb") as file:
+            leftover = b"".join(lines).startswith(file.read())
+        if leftover:
+            os.unlink(path)
+        else:
+            self._next += 1
+
+    def _preamble(self, number: int) -> list[bytes]:
+        """Return what every part begins with, and what is repeated in it now and then."""
         header: dict[str, Any] = {
             "event": "log",
             "format": LOG_FORMAT,
             "run": self.run,
             "writer": self.writer,
         }
-        header |= {"part": part, "kind": self.kind, "host": host(), "pid": os.getpid()}
-        if part:
-            header["from"] = [self._resend_part, self._resend_from]
-        self._header = encode_event(header, "the header")
-        path = layout.log_path(self.run, log_name(self.writer, part))
-        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o666)
-        self._crc = 0
-        try:
-            self._write_preamble()
-        except OSError:  # nothing acknowledged is in it yet: no trace of the attempt is left
-            os.close(self._fd)
-            self._fd = -1
-            os.unlink(path)
-            raise
-        self.part = part
-        self._checkpoint = self._durable_end = 0
-        self._folder_synced = False
-        self.started = True
-        TENDER.add(self)
+        header |= {"part": number, "kind": self.kind, "host": host(), "pid": os.getpid()}
+        if number:
+            header["from"] = self._origin
+        return [encode_event(header, "the header"), *list(self.declarations.values())]
 
-    def _write_preamble(self) -> None:
-        self._write_line(self._header)
-        for body in self.declarations.values():
-            self._write_line(body)
+    def _folders(self) -> list[str]:
+        """Return the folders that hold the names on the way to the file: the run's, its shard, logs/."""
+        folder = self.layout.run_folder(self.run)
+        shard = os.path.dirname(folder)
+        return [folder, shard, os.path.dirname(shard)]
 
-    def _write_line(self, body: bytes) -> None:
-        line, crc = frame(body, self._crc)
-        count = _write(self._fd, line)
-        if count != len(line):
-            self._finish_line(line, count)
-        self._crc = crc
+    # -- durability ------------------------------------------------------------------------------------
 
     def sync(self) -> None:
         """Make every written line durable, its folder entry too. Errors lead to a new part, not to the caller."""
         if self._lock._is_owned():  # type: ignore[attr-defined]
-            return  # a signal handler in the middle of a write; the tender comes by again
+            return  # in the middle of a write; the tender comes by again
+        self._catch_up()
         with self._sync_lock:
             with self._lock:
-                fd, end = self._begin_sync()
-            if fd < 0:
-                return
-            failure: OSError | None = None
-            try:
-                _fdatasync(fd)
-                if not self._folder_synced:
-                    self._sync_folders()
-            except OSError as error:
-                failure = error
-            with self._lock:
-                self._end_sync(fd, end, failure)
+                self._enter()
+                part, end = self._begin_sync()
+                self._leave()
+            if part is not None:
+                part.sync(self._folders())
+                with self._lock:
+                    self._enter()
+                    self._end_sync(part, end)
+                    self._leave()
 
-    def _begin_sync(self) -> tuple[int, int]:
-        """Set apart what the coming fsync covers; return its descriptor (-1 for nothing to do) and length."""
-        if self._waiting and time.monotonic() >= self._retry_at:
-            self._reopen()
-        fd = self._fd
-        if fd < 0 or (not self._unsynced and self._folder_synced):
-            return -1, 0
+    def _begin_sync(self) -> tuple[Part | None, int]:
+        """Set apart what the coming fsync covers; return its part (None for nothing to do) and where it ends."""
+        if self._part.failure is not None:  # an exception came before anybody could see to it
+            self._condemn(self._part.failure)
+        if self._waiting:
+            self._retry()
+        part = self._part
+        if part is _NOWHERE or part.is_durable:
+            return None, 0
         try:
-            end = os.fstat(fd).st_size
-            if end - self._checkpoint > CHECKPOINT_BYTES:
-                self._checkpoint = end
-                self._write_preamble()
+            end = part.take_off()
         except OSError as error:
-            self._abandon(error)
-            return -1, 0
-        self._in_flight, self._unsynced = (self._in_flight or []) + self._unsynced, []
-        return fd, end
+            self._fail(error)
+            return None, 0
+        if end - part.checkpoint > max(CHECKPOINT_BYTES, 10 * self._preamble_bytes()):
+            self._repeat_preamble()
+            part.checkpoint = end
+        self._after = True  # as long as the fsync takes, somebody has to count the lines
+        return part, end
 
-    def _end_sync(self, fd: int, end: int, failure: OSError | None) -> None:
-        if self._fd == fd and failure is None:
-            self._durable_end = end
-            self._folder_synced = True
-        elif self._fd == fd and failure is not None:
-            self._abandon(failure)  # with _in_flight still set: after an error the kernel may claim success
-            self._reopen()
-        self._in_flight = None
-        for retired in self._retired:
-            with contextlib.suppress(OSError):
-                os.close(retired)
-        self._retired = []
+    def _preamble_bytes(self) -> int:
+        return sum(map(len, list(self.declarations.values())))
 
-    def _sync_folders(self) -> None:
-        folder = self.layout.run_folder(self.run)
-        for _ in range(3):  # the run's folder, its shard, logs/
-            sync_folder(folder)
-            folder = os.path.dirname(folder)
+    def _repeat_preamble(self) -> None:
+        part = self._part
+        for body in self._preamble(part.number):
+            if self._part is part:
+                self._put(body)
+
+    def _end_sync(self, part: Part, end: int) -> None:
+        part.land(end)
+        if part.failure is not None and part is self._part:
+            self._condemn(part.failure)
+            self._retry()
 
     def beat(self) -> None:
         """Move the heartbeat on: a counter in the hint file, so that any host can see that it moves."""
@@ -401,28 +489,40 @@ class LogWriter:
         finally:
             os.close(fd)
 
+    # -- the end ---------------------------------------------------------------------------------------
+
     def close(self, final: str | None = None) -> None:
         """Append the event `final`, make all durable and close the file. A log never written to leaves no trace."""
         if self._lock._is_owned():  # type: ignore[attr-defined]
-            self._defer(lambda: self.close(final))
+            self._close_asked = (final,)
+            self._after = True
             return
         if self.closed:
             return
+        self._catch_up()
         if self.started or self._waiting:
-            if final is not None:
+            if final is not None and self._final is None:
                 self.append(final)
+                self._final = final
             self.sync()
         with self._sync_lock, self._lock:
-            self.closed = True
-            TENDER.remove(self)
-            _open_logs.discard(self)
-            if self._waiting:
-                self._reopen()
+            self._enter()
+            self._leave()
+            self._pending, self._closing = b"", True
+            self._close()
+            self._pending = None
+        self._settle()
+
+    def _close(self) -> None:
+        if self._waiting and not self.closed:
+            self._resume()
             if self._waiting:
                 self._leave_elsewhere()
-            if self._fd >= 0:
-                os.close(self._fd)
-                self._fd = -1
+        self.closed = True
+        TENDER.remove(self)
+        _open_logs.discard(self)
+        self._part.close()
+        self._part = _NOWHERE
 
     def forget(self) -> None:
         """Give up a log that could never be opened, with what waits for it."""
@@ -433,67 +533,73 @@ class LogWriter:
 
     def _leave_elsewhere(self) -> None:
         """The process ends and the storage still refuses: put what waits where it can be fetched from."""
+        import tempfile  # noqa: PLC0415 - slow to import, and hardly ever needed
+
         count, home = len(self._waiting), self.layout.run_folder(self.run)
-        elsewhere = Layout(os.path.join(tempfile.gettempdir(), f"runstone-rescue-{os.getuid()}"))
+        self._warning = f"{count} events of run {self.run} could not be written to {home}: {self.refusal}\n"
+        self._after = True
         try:
-            os.makedirs(elsewhere.live, mode=0o700, exist_ok=True)
-            self.layout = elsewhere
-            os.makedirs(elsewhere.run_folder(self.run), mode=0o700, exist_ok=True)
-            self._reopen()
-            lost = len(self._waiting)
-        except OSError:
-            lost = count
-        place = (
-            f"{count - lost} of them are in {self.path()}: move that file to {home}" if lost < count else ""
-        )
-        warnings.warn(
-            f"{count} events of run {self.run} could not be written to {home}: {self.refusal}\n"
-            f"{place or 'The temporary folder refused them too: they are lost.'}",
-            RuntimeWarning,
-            stacklevel=4,
-        )
+            elsewhere = Layout(tempfile.mkdtemp(prefix="runstone-rescue-"))
+            os.makedirs(elsewhere.live)
+            self.layout, self.started = elsewhere, False
+            self._resume()
+        except OSError as error:
+            self.refusal = error
+        if self._waiting:
+            self._warning += f"The temporary folder refused {len(self._waiting)} of them too: they are lost."
+        else:
+            self._warning += f"They are in {self.path()}: move that file to {home}"
 
 
 def encode_point(sequence: int, step: float, value: Any, dt: int, epoch: float | None) -> bytes:
     """Return a point's line up to where its CRC's digits go."""
     fields = (sequence, step, value, dt, 0) if epoch is None else (sequence, step, value, dt, epoch, 0)
-    return _dumps(fields)[:-2]
+    return _checked(_dumps(fields)[:-2], "the point")
 
 
 def encode_event(fields: dict[str, Any], what: str) -> bytes:
-    """Return an event's line up to where its CRC's digits go; UsageError if it is too long."""
+    """Return an event's line up to where its CRC's digits go.
+
+    Raises ValueTypeError for what JSON cannot hold, UsageError for a line that would be too long.
+    """
     try:
-        body = _dumps(fields)[:-1] + b',"crc":'
+        return _checked(_dumps(fields)[:-1] + b',"crc":', what)
     except TypeError as error:
-        raise ValueTypeError(f"{what} cannot be written: {error}") from error
-    if len(body) > LINE_LIMIT - 16:
-        raise UsageError(
-            f"{what} is {len(body):,} bytes long; a line of the log holds at most {LINE_LIMIT:,}",
-            hint="Keep large values as files, and log where they are.",
-        )
+        raise ValueTypeError(
+            f"{what} has something that cannot be kept: {error}",
+            hint="Names and tags are text that UTF-8 can hold.",
+        ) from None
+
+
+def _checked(body: bytes, what: str) -> bytes:
+    if len(body) > LONGEST_BODY:
+        raise _too_long(body, what)
     return body
 
 
-def _end_of_lines(fd: int) -> int:
-    """Return the offset behind the last complete line."""
-    size = end = os.fstat(fd).st_size
-    while end > 0:
-        start = max(end - 65536, 0)
-        newline = os.pread(fd, end - start, start).rfind(b"\n")
-        if newline >= 0:
-            return start + newline + 1
-        end = start
-    return 0 if size else size
+def _too_long(body: bytes, what: str) -> UsageError:
+    return UsageError(
+        f"{what} is {len(body):,} bytes long; a line of the log holds at most {LINE_LIMIT:,}",
+        hint="Keep large values as files, and log where they are.",
+    )
+
+
+def make_folder(path: str) -> None:
+    """Make a folder, and those above it, unless it is there."""
+    try:
+        os.mkdir(path)
+    except FileExistsError:
+        return
+    except FileNotFoundError:
+        os.makedirs(path, exist_ok=True)
 
 
 def _after_fork() -> None:
     """In a forked child: every inherited log belongs to the parent; start over, keeping the declarations."""
     for log in list(_open_logs):
-        fd = log._fd
+        part = log._part
         log._start()
-        if fd >= 0:
-            with contextlib.suppress(OSError):
-                os.close(fd)
+        part.close()
 
 
 os.register_at_fork(after_in_child=_after_fork)

@@ -95,11 +95,12 @@ class Params:
 
     def dump(self) -> list[list[Any]]:
         """Return the live assignments as JSON: [key, time, writer, value?] (no value means unset)."""
-        rows = [] if self._root is None else [[[], *self._root.stamp, self._root.value]]
-        for group in self._groups.values():
-            for key, (stamp, value) in group.items():
-                row = [encode(list(key)), *stamp]
-                rows.append(row if value is UNSET else [*row, value])
+        live: list[tuple[Key, Assignment]] = [] if self._root is None else [((), self._root)]
+        live += [item for group in self._groups.values() for item in group.items()]
+        rows = []
+        for key, (stamp, value) in live:
+            row = [encode(list(key)), *stamp]
+            rows.append(row if value is UNSET else [*row, value])
         return rows
 
     @classmethod

@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
 from .errors import FormatVersionError
-from .lines import LINE_LIMIT, Damage, chain_after, claimed, sift, whole_chunk_holds
-from .log import LOG_FORMAT
+from .lines import LINE_LIMIT, LOG_FORMAT, Damage, chain_after, sift, whole_chunk_holds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 CHUNK_BYTES = 4 * 1024 * 1024
 UNKNOWN = -1  # in place of a CRC: behind damage without a readable line, nothing is known of the chain
+
+_TAIL = 16  # bytes that the digits of a CRC, and what stands around them, fit into
 
 
 class Position(NamedTuple):
@@ -32,14 +36,15 @@ START = Position()
 
 @dataclass(slots=True)
 class Batch:
-    """What one read brought: events and points in file order (points as [sequence, step, value, dt(, epoch), crc])."""
+    """What one read brought, in the order of the file."""
 
     events: list[dict[str, Any]] = field(default_factory=list)
-    points: list[list[Any]] = field(default_factory=list)
+    points: list[list[Any]] = field(default_factory=list)  # [sequence, step, value, dt(, epoch), crc]
     damage: list[Damage] = field(default_factory=list)
     position: Position = START
     tail: int = 0  # bytes behind `position` that are not (yet) an intact line
     more: bool = False  # there was more than one chunk's worth
+    replaced: bool = False  # the file is not the one that was read before: this is the new one from its start
 
 
 def read_log(path: str, position: Position = START, *, chunk: int = CHUNK_BYTES) -> Batch:
@@ -55,27 +60,57 @@ def read_log(path: str, position: Position = START, *, chunk: int = CHUNK_BYTES)
         os.close(fd)
 
 
+def read_between(path: str, start: int, end: int, *, chunk: int = CHUNK_BYTES) -> Iterator[Batch]:
+    """Read the intact lines between two offsets once more, both of them ends of lines."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        position = Position(start, _crc_before(fd, start))
+        while position.offset < end:
+            data = _whole_lines(fd, position.offset, min(end - position.offset, chunk))
+            if not data:
+                return
+            batch = parse(data, position)
+            yield batch
+            if batch.position == position:
+                _step_over(batch, data, position)
+            position = batch.position
+    finally:
+        os.close(fd)
+
+
 def _read(fd: int, position: Position, chunk: int) -> Batch:
     size = os.fstat(fd).st_size
-    damage: list[Damage] = []
-    if position.offset and not _fits(fd, position, size):
-        damage.append(Damage(0, min(position.offset, size), "the file is not the one that was read before"))
+    replaced = position.offset > size or _crc_before(fd, position.offset) != position.crc
+    if replaced:
+        lost = Damage(0, min(position.offset, size), "the file is not the one that was read before")
         position = START
-    data = _whole_lines(fd, position.offset, min(size - position.offset, chunk))
-    batch = parse(data, position)
-    batch.damage[:0] = damage
-    end = position.offset + len(data)
-    if end < size and data:
-        if (
-            batch.position == position
-        ):  # damage as long as the chunk: set it aside, so that memory stays bounded
-            last = data[data.rfind(b"\n", 0, len(data) - 1) + 1 :]
-            _set_aside(batch, position.offset, end, last, "checksum mismatch")
+    data, batch, covered = _parse_some(fd, position, size, chunk)
+    if replaced:
+        batch.damage.insert(0, lost)
+        batch.replaced = True
+    if not data:
+        _skip_unending(fd, position.offset, size, batch)
+    elif batch.position == position and len(data) > LINE_LIMIT:
+        _step_over(batch, data, position)
         batch.more = True
-    elif end < size:
-        _skip_unending(fd, end, size, batch)
-    batch.tail = size - batch.position.offset
+    else:
+        batch.more = not covered
+    batch.tail = max(size - batch.position.offset, 0)
     return batch
+
+
+def _parse_some(fd: int, position: Position, size: int, chunk: int) -> tuple[bytes, Batch, bool]:
+    """Read a chunk; if nothing in it is intact, read more, for damage has to be told from a tail still to come.
+
+    Also returns whether that was all of the file.
+    """
+    while True:
+        covered = position.offset + chunk >= size
+        data = _whole_lines(fd, position.offset, min(size - position.offset, chunk))
+        batch = parse(data, position)
+        if covered or not data or batch.position != position or len(data) > LINE_LIMIT:
+            return data, batch, covered
+        chunk = 2 * max(chunk, len(data))
 
 
 def parse(data: bytes, position: Position) -> Batch:
@@ -83,35 +118,30 @@ def parse(data: bytes, position: Position) -> Batch:
     batch = Batch(position=position)
     if not data:
         return batch
-    done, crc = len(data), chain_after(data[data.rfind(b"\n", 0, len(data) - 1) + 1 :])
     if position.crc != UNKNOWN and whole_chunk_holds(data, position.crc):
+        after = chain_after(_last_line(data))
+        batch.position = Position(position.offset + len(data), UNKNOWN if after is None else after)
         rows = _decode_all(data)
+        if rows is None:
+            rows = _decode_each(_numbered(data, position.offset), batch.damage)
     else:
         known = None if position.crc == UNKNOWN else position.crc
-        kept, done, crc, batch.damage = sift(data, known, position.offset)
-        rows = _decode_all(b"".join(kept))
-    if rows is None:  # intact by its CRC and yet no JSON: somebody wrote it on purpose
-        rows = _decode_each(data[:done], position.offset, batch.damage)
-    batch.position = Position(position.offset + done, UNKNOWN if crc is None else crc)
+        kept, done, after, batch.damage = sift(data, known, position.offset)
+        batch.position = Position(position.offset + done, UNKNOWN if after is None else after)
+        rows = _decode_all(b"".join(line for _, line in kept))
+        if rows is None:
+            rows = _decode_each(kept, batch.damage)
     _sort_rows(rows, batch)
     return batch
 
 
-def line_bodies(path: str, start: int, end: int) -> list[bytes]:
-    """Return the lines between two offsets without their CRCs: what a later part may have sent again."""
-    with open(path, "rb") as file:
-        file.seek(start)
-        data = file.read(max(end - start, 0))
-    found = ((line, claimed(line)) for line in data.splitlines(keepends=True))
-    return [line[: place[0]] for line, place in found if place is not None]
-
-
-def _fits(fd: int, position: Position, size: int) -> bool:
-    """The bytes right before the position hold the digits of the CRC that the position was saved with."""
-    if position.offset > size or position.crc == UNKNOWN:
-        return position.offset <= size
-    start = max(position.offset - 16, 0)
-    return chain_after(os.pread(fd, position.offset - start, start)) == position.crc
+def _crc_before(fd: int, offset: int) -> int:
+    """Return the CRC that the digits right before `offset` claim for all that stands before it."""
+    if offset == 0:
+        return 0
+    start = max(offset - _TAIL, 0)
+    after = chain_after(os.pread(fd, offset - start, start))
+    return UNKNOWN if after is None else after
 
 
 def _whole_lines(fd: int, offset: int, length: int) -> bytes:
@@ -127,8 +157,18 @@ def _whole_lines(fd: int, offset: int, length: int) -> bytes:
     return data[:newline]
 
 
+def _last_line(data: bytes) -> bytes:
+    return data[data.rfind(b"\n", 0, len(data) - 1) + 1 :]
+
+
+def _step_over(batch: Batch, data: bytes, position: Position) -> None:
+    """Set aside damage as long as all that may be read at once, so that memory stays bounded."""
+    end = position.offset + len(data)
+    _set_aside(batch, Damage(position.offset, end, "checksum mismatch"), _last_line(data))
+
+
 def _skip_unending(fd: int, start: int, size: int, batch: Batch) -> None:
-    """Step over more bytes than a line can have, without a newline in them, if an intact line follows."""
+    """Step over more bytes than a line can have, if there is a newline at their end."""
     if size - start <= LINE_LIMIT:
         return
     offset = start
@@ -137,8 +177,8 @@ def _skip_unending(fd: int, start: int, size: int, batch: Batch) -> None:
         newline = data.find(b"\n")
         if newline >= 0:
             end = offset + newline + 1
-            last = os.pread(fd, min(16, end - start), max(end - 16, start))
-            _set_aside(batch, start, end, last, "a line longer than a line may be")
+            last = os.pread(fd, min(_TAIL, end - start), max(end - _TAIL, start))
+            _set_aside(batch, Damage(start, end, "a line longer than a line may be"), last)
             batch.more = end < size
             return
         offset += len(data)
@@ -146,31 +186,39 @@ def _skip_unending(fd: int, start: int, size: int, batch: Batch) -> None:
             return
 
 
-def _set_aside(batch: Batch, start: int, end: int, last: bytes, reason: str) -> None:
+def _set_aside(batch: Batch, damage: Damage, last: bytes) -> None:
     after = chain_after(last)
-    batch.damage.append(Damage(start, end, reason))
-    batch.position = Position(end, UNKNOWN if after is None else after)
+    batch.damage.append(damage)
+    batch.position = Position(damage.end, UNKNOWN if after is None else after)
 
 
 def _decode_all(lines: bytes) -> list[Any] | None:
+    """Return the values of all lines; None if that cannot be done in one go."""
     if not lines:
         return []
     try:
         rows: list[Any] = orjson.loads(b"[" + lines[:-1].replace(b"\n", b",") + b"]")
     except orjson.JSONDecodeError:
         return None
-    return rows
+    return rows if len(rows) == lines.count(b"\n") else None
 
 
-def _decode_each(lines: bytes, offset: int, damage: list[Damage]) -> list[Any]:
-    rows = []
+def _numbered(lines: bytes, offset: int) -> Iterator[tuple[int, bytes]]:
     for line in lines.splitlines(keepends=True):
-        if claimed(line) is not None:
-            try:
-                rows.append(orjson.loads(line))
-            except orjson.JSONDecodeError as error:
-                damage.append(Damage(offset, offset + len(line), f"not JSON: {error}"))
+        yield offset, line
         offset += len(line)
+
+
+def _decode_each(
+    lines: Iterator[tuple[int, bytes]] | list[tuple[int, bytes]], damage: list[Damage]
+) -> list[Any]:
+    """Decode lines of which one at least is intact by its CRC and yet no JSON: somebody wrote it on purpose."""
+    rows = []
+    for offset, line in lines:
+        try:
+            rows.append(orjson.loads(line))
+        except orjson.JSONDecodeError as error:
+            damage.append(Damage(offset, offset + len(line), f"not JSON: {error}"))
     return rows
 
 
@@ -180,10 +228,13 @@ def _sort_rows(rows: list[Any], batch: Batch) -> None:
         batch.events = [row for row in rows if type(row) is dict]
         for event in batch.events:
             if event.get("event") == "log":
-                version = event.get("format")
-                if not isinstance(version, int) or version > LOG_FORMAT:
-                    raise FormatVersionError(
-                        f"a log of run {event.get('run')} has log format {version}; this Runstone reads up to "
-                        f"{LOG_FORMAT}",
-                        hint="Upgrade with `pip install --upgrade runstone`. Nothing was changed.",
-                    )
+                _check_version(event)
+
+
+def _check_version(header: dict[str, Any]) -> None:
+    version = header.get("format")
+    if not isinstance(version, int) or version > LOG_FORMAT:
+        raise FormatVersionError(
+            f"a log of run {header.get('run')} has log format {version}; this Runstone reads up to {LOG_FORMAT}",
+            hint="Upgrade with `pip install --upgrade runstone`. Nothing was changed.",
+        )

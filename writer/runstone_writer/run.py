@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import copy
+import itertools
 import os
 import threading
 import time
@@ -10,17 +10,21 @@ import warnings
 import weakref
 from datetime import UTC, datetime
 from functools import partial
-from types import TracebackType
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from . import system, terminal
 from .accepted import AcceptedLog
-from .errors import MissingKeyError, MissingRunError, ReadOnlyError, StoreError, UsageError, ValueTypeError
-from .layout import Layout, check_hash, find_repo, log_order, new_hash, open_repo
+from .errors import MissingKeyError, MissingRunError, ReadOnlyError, UsageError, ValueTypeError
+from .identity import sequence_identity
+from .layout import Layout, check_hash, find_repo, new_hash, open_repo
 from .log import LogWriter
-from .replay import replay
-from .state import RunState, WriterState, sequence_identity
-from .values import as_number, encode, normal_key, show_key
+from .values import as_number, decode, encode, normal_key, show_key
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from .history import History
+    from .state import RunState
 
 Durability = Literal["accepted", "written", "durable"]
 DEFAULT_SYSTEM_TRACKING_INTERVAL = 10.0  # seconds, as in Aim
@@ -28,8 +32,8 @@ DEFAULT_SYSTEM_TRACKING_INTERVAL = 10.0  # seconds, as in Aim
 Extra = terminal.Capture | system.Sampler  # what a run holds besides its log, and closes before it
 
 _MISSING = object()
-_bound: weakref.WeakValueDictionary[int, Run] = weakref.WeakValueDictionary()
-_INT64 = range(-(2**63), 2**63)
+_STEPS_START, _STEPS_END = -(2**63), 2**63 - 1  # so that the next step fits into 64 bits as well
+_bound: weakref.WeakValueDictionary[int, Run] = weakref.WeakValueDictionary()  # by id: two runs may be equal
 
 
 class _Series:
@@ -66,7 +70,7 @@ class Run:
     whose process is killed keeps everything and is shown as crashed.
     """
 
-    _log: LogWriter | None
+    _log: LogWriter | None  # None for a run opened to be read
 
     def __init__(
         self,
@@ -93,12 +97,10 @@ class Run:
         if read_only:
             return
         self._resumed = not new
-        log = _open_log(self._layout, self.hash, durability)
-        self._log = log
+        log = self._log = _open_log(self._layout, self.hash, durability)
         self._extras: list[Extra] = []
         self._finalizer = weakref.finalize(self, _end, log, self._extras)
-        log.append("open")
-        _refuse_hopeless(log)
+        log.append("open")  # raises StoreError where nothing can ever be written
         if experiment is not None:
             self.experiment = experiment
         self._start_extras(system_tracking_interval, capture_terminal_logs, log_system_params)
@@ -107,9 +109,10 @@ class Run:
         """Take the state of a run that nothing has been done with yet."""
         self._layout = layout
         self.read_only = read_only
-        self._state: RunState | None = None
+        self._history: History | None = None
         self._series: dict[Any, _Series] = {}  # the fast way in: by name, or (name, *context items)
         self._known: dict[tuple[str, str], _Series] = {}
+        self._numbers = itertools.count()  # of sequences
         self._mutex = threading.RLock()
         self._closed = False
         self._log = None
@@ -134,23 +137,28 @@ class Run:
         """
         try:
             series = self._series[name if not context else (name, *context.items())]
-        except (KeyError, TypeError):
+        except (KeyError, TypeError, AttributeError):
             self._track_slowly(value, name, step, epoch, context)
             return
-        if type(value) is not float or value - value != 0.0 or epoch is not None:
-            self._track_slowly(value, name, step, epoch, context)
-            return
+        if type(value) is not float or value - value:
+            if isinstance(value, dict):
+                raise UsageError("'name' should be None when tracking values dictionary.")
+            value = _checked_value(value)
+        if epoch is not None:
+            epoch = _checked_epoch(epoch)
         if step is None:
             step = series.next_step
-        elif type(step) is not int or step not in _INT64:
+        elif type(step) is not int:
             step = _checked_step(step)
         if step >= series.next_step:
+            if step >= _STEPS_END:
+                raise _odd_step(step)
             series.next_step = step + 1
-        self._log.point(series.number, step, value, None)  # type: ignore[union-attr]
+        elif step < _STEPS_START:
+            raise _odd_step(step)
+        self._log.point(series.number, step, value, epoch)  # type: ignore[union-attr]
 
-    def _track_slowly(
-        self, value: Any, name: Any, step: Any, epoch: Any, context: dict[str, Any] | None
-    ) -> None:
+    def _track_slowly(self, value: Any, name: Any, step: Any, epoch: Any, context: Any) -> None:
         log = self._writable()
         if isinstance(value, dict):
             if name is not None:
@@ -161,27 +169,30 @@ class Run:
             if name is None:
                 raise UsageError("'name' should not be None.")
             checked = [(_checked_name(name), encoded)]
+        context = _checked_context(context)
         step = None if step is None else _checked_step(step)
         epoch = None if epoch is None else _checked_epoch(epoch)
         with self._mutex:
             for key, encoded in checked:
                 series = self._series_of(key, context)
                 at = series.next_step if step is None else step
-                series.next_step = max(series.next_step, at + 1)
+                if at >= series.next_step:
+                    if at >= _STEPS_END:
+                        raise _odd_step(at)
+                    series.next_step = at + 1
                 log.point(series.number, at, encoded, epoch)
 
-    def _series_of(self, name: str, context: dict[str, Any] | None) -> _Series:
+    def _series_of(self, name: str, context: dict[Any, Any]) -> _Series:
         """Return the series, declared if need be: before its first point, and once more before its second."""
-        if context is not None and not isinstance(context, dict):
-            context = getattr(context, "_context", None) or dict(context)
-        encoded = encode(context or {}, ("context",))
+        encoded = encode(context, ("context",))
         identity = sequence_identity(name, encoded)
         series = self._known.get(identity)
         if series is None:
             known = self._fresh_state().find(name, encoded) if self._resumed else None
             start = 0 if known is None or known.summary is None else known.summary + 1
             kind = "number" if known is None else known.kind
-            series = self._known[identity] = _Series(len(self._known), kind, start)
+            # One step each, so that a signal handler that tracks cannot take the same number in between.
+            series = self._known.setdefault(identity, _Series(next(self._numbers), kind, start))
         if series.kind != "number":
             raise UsageError(
                 f"Cannot log value on sequence {name!r}. Incompatible data types.",
@@ -189,13 +200,13 @@ class Run:
                 "Run(capture_terminal_logs=False).",
             )
         if series.declared < 2:
-            series.declared += 1
             self._writable().declare(series.number, name, encoded, series.kind)
+            series.declared += 1
         elif not self._closed:
             self._remember(name, context, series)
         return series
 
-    def _remember(self, name: str, context: dict[str, Any] | None, series: _Series) -> None:
+    def _remember(self, name: str, context: dict[Any, Any], series: _Series) -> None:
         key = name if not context else (name, *context.items())
         try:
             self._series[key] = series
@@ -215,7 +226,7 @@ class Run:
         """
         path = normal_key(key)
         data = encode(value, path, strict)
-        if not path and not isinstance(value, dict):
+        if not path and not isinstance(decode(data), dict):
             raise ValueTypeError(f"all parameters together are a dictionary, not {type(value).__name__}")
         self._append("set", key=encode(list(path)), value=data)
 
@@ -233,12 +244,13 @@ class Run:
                 f"run {self.hash} has no parameter {show_key(path)}",
                 hint=f"It has: {', '.join(map(repr, list(self._fresh_state().params.tree())[:20])) or 'none'}.",
             )
-        return copy.deepcopy(value)
+        return _copied(value)
 
     def get(self, key: Any, default: Any = None, strict: bool = True, resolve_objects: bool = False) -> Any:
         """Return the parameter `key`, or `default`."""
         del strict, resolve_objects
-        return copy.deepcopy(self._fresh_state().params.get(normal_key(key), default))
+        value = self._fresh_state().params.get(normal_key(key), _MISSING)
+        return default if value is _MISSING else _copied(value)
 
     # -- properties ------------------------------------------------------------------------------------
 
@@ -259,7 +271,9 @@ class Run:
 
     @description.setter
     def description(self, value: str | None) -> None:
-        self._edit("prop", name="description", value=value and _checked_text("description", value))
+        self._edit(
+            "prop", name="description", value=None if value is None else _checked_text("description", value)
+        )
 
     @property
     def experiment(self) -> str:
@@ -337,12 +351,11 @@ class Run:
     def close(self) -> None:
         """End the run for this writer: everything is durable, and another change raises an error."""
         with self._mutex:
-            if self._closed:
-                return
             self._closed = True
             self._series = {}
         if self._log is not None:
-            self._finalizer()
+            _end(self._log, self._extras)  # again, if an exception has cut short an earlier close()
+            self._finalizer.detach()
 
     def finalize(self) -> None:
         """The same as close(), under the name that older versions of Aim had."""
@@ -388,12 +401,9 @@ class Run:
     def _fresh_state(self) -> RunState:
         """Return the state of the run, brought up to date with every log of it."""
         with self._mutex:
-            state = self._state
-            if state is None:
-                state = self._state = RunState(self.hash)
-            names = self._layout.log_names(self.hash)
-            replay(self._layout, state, sorted(names, key=log_order), _keep_last_steps)
-            return state
+            if self._history is None:
+                self._history = _history(self._layout, self.hash)
+            return self._history.read(self._log)
 
     def _start_extras(self, interval: float | None, capture: bool, params: bool) -> None:
         """System metrics, terminal capture and system parameters."""
@@ -403,7 +413,7 @@ class Run:
 
             self[environment.PARAMETER] = environment.describe()
         if capture:
-            series = _Series(len(self._known), terminal.KIND, 0)
+            series = _Series(next(self._numbers), terminal.KIND, 0)
             self._known[sequence_identity(terminal.NAME, {})] = series
             first_line = partial(_lines_kept, self._layout, self.hash) if self._resumed else int
             self._extras.append(terminal.Capture(self._log, series.number, first_line))
@@ -412,19 +422,21 @@ class Run:
             self._extras.append(sampler)
 
 
-def _keep_last_steps(state: RunState, writer: WriterState, points: list[list[Any]]) -> None:
-    """All that a resumed run needs to know of its points."""
-    for row in points:
-        sequence = state.sequences[writer.declared[row[0]]]
-        if sequence.summary is None or row[1] > sequence.summary:
-            sequence.summary = row[1]
+def _copied(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _copied(item) for key, item in value.items()}
+    return [_copied(item) for item in value] if isinstance(value, list) else value
+
+
+def _history(layout: Layout, run: str) -> History:
+    from .history import History  # noqa: PLC0415 - many scripts never read what they write
+
+    return History(layout, run)
 
 
 def _lines_kept(layout: Layout, run: str) -> int:
     """Return the number of the next line that a resumed run prints."""
-    state = RunState(run)
-    replay(layout, state, layout.log_names(run), _keep_last_steps)
-    lines = state.find(terminal.NAME, {})
+    lines = _history(layout, run).read().find(terminal.NAME, {})
     return 0 if lines is None or lines.summary is None else int(lines.summary) + 1
 
 
@@ -455,18 +467,6 @@ def _open_log(layout: Layout, run: str, durability: str) -> LogWriter:
     return LogWriter(layout, run, durable=durability == "durable")
 
 
-def _refuse_hopeless(log: LogWriter) -> None:
-    """A repository that can never be written to is a wrong call; a full disk is not (it may become free)."""
-    refusal = log.refusal
-    if refusal is not None and isinstance(refusal, PermissionError | NotADirectoryError | FileNotFoundError):
-        log.forget()
-        raise StoreError(
-            f"cannot write to {log.layout.root}: {refusal.strerror}",
-            path=log.layout.root,
-            hint="Give a folder that you may write to: Run(repo=...).",
-        ) from refusal
-
-
 def _checked_value(value: Any) -> Any:
     kind = type(value)
     if kind is not int and kind is not float:
@@ -482,21 +482,29 @@ def _checked_value(value: Any) -> Any:
 
 
 def _checked_step(step: Any) -> float:
-    number = step if type(step) is int or type(step) is float else as_number(step)
-    if isinstance(step, bool) or number is None:
+    number = step if isinstance(step, int | float) else as_number(step)
+    if isinstance(number, bool) or number is None:
         raise ValueTypeError(f"a step is a number, not {type(step).__name__}: {step!r}")
     if isinstance(number, float) and number - number != 0.0:
         raise UsageError(f"a step is a finite number, not {number!r}")
-    if isinstance(number, int) and number not in _INT64:
-        raise UsageError(f"a step fits into 64 bits; {number} does not")
-    return number
+    if not _STEPS_START <= number < _STEPS_END:
+        raise _odd_step(number)
+    return float(number) if isinstance(number, float) else int(number)
+
+
+def _odd_step(step: float) -> UsageError:
+    return UsageError(f"a step, and the one after it, fit into 64 bits; {step} does not")
 
 
 def _checked_epoch(epoch: Any) -> float | None:
     number = epoch if isinstance(epoch, int | float) else as_number(epoch)
     if number is None:
         raise ValueTypeError(f"an epoch is a number or None, not {type(epoch).__name__}: {epoch!r}")
-    return None if number != number else number
+    if number != number:
+        return None
+    if not _STEPS_START <= number < _STEPS_END:
+        raise UsageError(f"an epoch fits into 64 bits; {number} does not")
+    return float(number) if isinstance(number, float) else int(number)
 
 
 def _checked_name(name: Any, what: str = "name of a sequence") -> str:
@@ -509,6 +517,19 @@ def _checked_name(name: Any, what: str = "name of a sequence") -> str:
     return name
 
 
+def _checked_context(context: Any) -> dict[Any, Any]:
+    found = getattr(context, "_context", context)  # Aim's Context
+    if found is None:
+        return {}
+    try:
+        return dict(found)
+    except (TypeError, ValueError):
+        kind = type(context).__name__
+        raise ValueTypeError(
+            f"a context is a dictionary, not {kind}: {context!r}", hint='Write context={"subset": "train"}.'
+        ) from None
+
+
 def _checked_text(what: str, value: Any) -> Any:
     if not isinstance(value, str):
         raise ValueTypeError(f"the {what} of a run is a string, not {type(value).__name__}: {value!r}")
@@ -516,9 +537,10 @@ def _checked_text(what: str, value: Any) -> Any:
 
 
 def _after_fork() -> None:
-    """In a forked child: another thread of the parent may have held a lock, and will never let go of its copy."""
+    """In a forked child: another thread of the parent may have held a lock, or been reading the history."""
     for run in list(_bound.values()):
         run._mutex = threading.RLock()
+        run._history = None
 
 
 os.register_at_fork(after_in_child=_after_fork)

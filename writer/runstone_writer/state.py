@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import orjson
-
+from .identity import sequence_identity
 from .layout import writer_time
 from .params import UNSET, Params, Stamp
-from .values import decode
+from .values import Key, decode
 
-PROPS = ("name", "description", "experiment", "archived")
-RUN_TAGS = "tags"
+UNKNOWN_SOURCE = -1  # in place of the part that a part sends again from, until its header has been read
+_PROP_TYPES = {"name": str, "description": str | None, "experiment": str, "archived": bool}
+PROPS = tuple(_PROP_TYPES)
 
 
 class WriterState:
@@ -46,7 +46,7 @@ class WriterState:
         self.opened = self.base  # exact once the "open" event has been read
         self.end: int | None = None
         self.dropped = 0
-        # Per part: offset and CRC read up to, and from where (part, offset) it sends lines again (-1: nowhere).
+        # Per part: offset and CRC read up to, and from where (part, offset) it sends lines again (see replay.py).
         self.parts: list[list[int]] = []
         # Points whose sequence's declaration has not been met: it is damaged, and comes again.
         self.orphans: list[list[Any]] = []
@@ -104,24 +104,38 @@ class RunState:
         return self.writers[writer]
 
     def apply(self, writer: WriterState, event: dict[str, Any]) -> None:
-        """Take in one event. An event of a name that is not known is passed over."""
+        """Take in one event. An event of a name that is not known is passed over.
+
+        Raises KeyError, TypeError or ValueError, and changes nothing, if it is not what a writer writes.
+        """
         handler = _HANDLERS.get(event["event"])
-        time = writer.base + event.get("dt", 0)
-        writer.last = max(writer.last, time)
+        time = writer.base + _typed(event.get("dt", 0), int)
         if handler is not None:
             handler(self, writer, (time, writer.writer), event)
+        writer.last = max(writer.last, time)
 
     def _on_log(self, writer: WriterState, _stamp: Stamp, event: dict[str, Any]) -> None:
-        writer.kind, writer.host, writer.pid = event["kind"], event["host"], event["pid"]
+        kind, host, pid = _typed(event["kind"], str), _typed(event["host"], str), _typed(event["pid"], int)
         if "from" in event:
-            writer.parts[event["part"]][2:] = event["from"]
+            source, start = event["from"]
+            if not (0 <= _typed(source, int) < event["part"] and _typed(start, int) >= 0):
+                raise ValueError(event["from"])
+            part = writer.parts[event["part"]]
+            if part[2] == UNKNOWN_SOURCE:
+                part[2:] = source, start
+        writer.kind, writer.host, writer.pid = kind, host, pid
 
     def _on_open(self, writer: WriterState, stamp: Stamp, _event: dict[str, Any]) -> None:
         writer.opened = stamp[0]
 
     def _on_sequence(self, writer: WriterState, _stamp: Stamp, event: dict[str, Any]) -> None:
-        place = self.place(event["name"], event["context"], event["type"], writer.writer)
-        writer.declared[event["id"]] = place
+        number, name, context = (
+            _typed(event["id"], int),
+            _typed(event["name"], str),
+            _typed(event["context"], dict),
+        )
+        _typed(decode(context), dict)
+        writer.declared[number] = self.place(name, context, _typed(event["type"], str), writer.writer)
 
     def place(self, name: str, context: Any, kind: str, by: str) -> int:
         """Return the place of a sequence in `sequences`, made if need be."""
@@ -132,7 +146,7 @@ class RunState:
             self.sequences.append(Sequence(place, name, context, kind, by))
         elif (
             by < self.sequences[place].by
-        ):  # spellings such as {"fold": 1} and {"fold": 1.0}: the first writer's
+        ):  # {"fold": 1} and {"fold": 1.0} are one: as the first writer has it
             self.sequences[place].by, self.sequences[place].context = by, context
         return place
 
@@ -142,32 +156,38 @@ class RunState:
         return None if place is None else self.sequences[place]
 
     def _on_set(self, _writer: WriterState, stamp: Stamp, event: dict[str, Any]) -> None:
-        self.params.assign(tuple(decode(event["key"])), stamp, event["value"])
+        key, value = _key_of(event), event["value"]
+        decoded = decode(value)  # raises what is wrong with it here, and not in the middle of a query
+        if not key:
+            _typed(decoded, dict)
+        self.params.assign(key, stamp, value)
 
     def _on_unset(self, _writer: WriterState, stamp: Stamp, event: dict[str, Any]) -> None:
-        self.params.assign(tuple(decode(event["key"])), stamp, UNSET)
+        self.params.assign(_key_of(event), stamp, UNSET)
 
     def _on_prop(self, _writer: WriterState, stamp: Stamp, event: dict[str, Any]) -> None:
-        mark = self.props.get(event["name"])
+        name, value = _typed(event["name"], str), event["value"]
+        if not isinstance(decode(value), _PROP_TYPES.get(name, object)):
+            raise TypeError(f"{value!r:.80} is no {name}")
+        mark = self.props.get(name)
         if mark is None or stamp >= mark[0]:
-            self.props[event["name"]] = (stamp, event["value"])
+            self.props[name] = (stamp, value)
 
     def _on_tag(self, _writer: WriterState, stamp: Stamp, event: dict[str, Any]) -> None:
-        mark = self.tag_marks.get(event["name"])
+        name, on = _typed(event["name"], str), _typed(event["on"], bool)
+        mark = self.tag_marks.get(name)
         if mark is None or stamp >= mark[0]:
-            if mark is not None and not mark[1]:
-                del self.tag_marks[event["name"]]  # taken off and put on again: it is the newest now
-            self.tag_marks[event["name"]] = (stamp, event["on"])
+            self.tag_marks[name] = (stamp, on)
 
     def _on_delete(self, _writer: WriterState, stamp: Stamp, event: dict[str, Any]) -> None:
         if self.deleted_mark is None or stamp >= self.deleted_mark[0]:
-            self.deleted_mark = (stamp, event["on"])
+            self.deleted_mark = (stamp, _typed(event["on"], bool))
 
     def _on_end(self, writer: WriterState, stamp: Stamp, _event: dict[str, Any]) -> None:
         writer.end = stamp[0]
 
     def _on_dropped(self, writer: WriterState, _stamp: Stamp, event: dict[str, Any]) -> None:
-        writer.dropped += event["count"]
+        writer.dropped += _typed(event["count"], int)
 
     # -- what a run is ---------------------------------------------------------------------------------
 
@@ -218,9 +238,8 @@ class RunState:
         """When the last writer ended the run (microseconds), or None while one has not."""
         if self.open_writers():
             return None
-        return max(
-            (w.end for w in self.writers.values() if w.kind == "run" and w.end is not None), default=None
-        )
+        ends = (w.end for w in self.writers.values() if w.kind == "run" and w.end is not None)
+        return max(ends, default=None)
 
     # -- as JSON ---------------------------------------------------------------------------------------
 
@@ -263,35 +282,21 @@ _HANDLERS = {
     "end": RunState._on_end,
     "dropped": RunState._on_dropped,
 }
-EVENTS = tuple(_HANDLERS)
+EVENTS = (*_HANDLERS, "resent")  # which tells replay() where repeated lines end, and changes no state
 
 
-_IDENTITIES: dict[tuple[str, bytes], tuple[str, str]] = {}
-_IDENTITY_LIMIT = 50_000
-
-
-def sequence_identity(name: str, context: Any) -> tuple[str, str]:
-    """Return what two declarations of one sequence have in common: contexts compare as in Python.
-
-    So the order of keys does not matter, and 1, 1.0 and True are the same (as in Aim).
-    """
-    if not context:
-        return name, "{}"
-    spelled = name, orjson.dumps(context)
-    identity = _IDENTITIES.get(spelled)
-    if identity is None:  # thousands of runs have the same few sequences
-        if len(_IDENTITIES) >= _IDENTITY_LIMIT:
-            _IDENTITIES.clear()
-        canonical = orjson.dumps(_canonical(context), option=orjson.OPT_SORT_KEYS).decode()
-        identity = _IDENTITIES[spelled] = name, canonical
-    return identity
-
-
-def _canonical(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _canonical(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_canonical(item) for item in value]
-    if isinstance(value, bool) or (isinstance(value, float) and value.is_integer() and abs(value) < 2**63):
-        return int(value)
+def _typed(value: Any, kind: type) -> Any:
+    if type(value) is not kind:
+        raise TypeError(f"{value!r:.80} is not of type {kind.__name__}")
     return value
+
+
+def _key_of(event: dict[str, Any]) -> Key:
+    parts = _typed(decode(_typed(event["key"], list)), list)
+    for part in parts:
+        if type(part) is not str and type(part) is not int:
+            raise TypeError(f"{part!r:.80} in a key")
+    return tuple(parts)
+
+
+__all__ = ["EVENTS", "PROPS", "UNKNOWN_SOURCE", "RunState", "Sequence", "WriterState", "sequence_identity"]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import sys
 import threading
 import time
 from typing import Protocol
@@ -34,7 +35,7 @@ class Tender:
 
     def _reset(self) -> None:
         self._logs: set[Tended] = set()
-        self._lock = threading.RLock()  # the collector may close a run in the middle of add()
+        self._lock = threading.RLock()  # the collector may close a run in the middle of anything
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -71,9 +72,16 @@ class Tender:
             if due:
                 beaten = now
             for log in self._snapshot():
-                log.sync()
-                if due:
-                    log.beat()
+                _tend(log, due)
+
+
+def _tend(log: Tended, due: bool) -> None:
+    try:
+        log.sync()
+        if due:
+            log.beat()
+    except Exception:
+        threading.excepthook(threading.ExceptHookArgs((*sys.exc_info(), threading.current_thread())))
 
 
 TENDER = Tender()

@@ -8,7 +8,7 @@ written as a list of pairs. Everything else is plain JSON.
 from __future__ import annotations
 
 import math
-from base64 import b64decode, b64encode
+from binascii import a2b_base64, b2a_base64
 from collections.abc import Callable
 from typing import Any
 
@@ -91,35 +91,40 @@ def _encode_str(value: str) -> Any:
     try:
         value.encode()
     except UnicodeEncodeError:  # lone surrogates: valid in Python, refused by UTF-8
-        return {"$str": b64encode(value.encode("utf-8", "surrogatepass")).decode()}
+        return {"$str": _base64(value.encode("utf-8", "surrogatepass"))}
     return value
+
+
+def _base64(data: bytes | bytearray) -> str:
+    return b2a_base64(data, newline=False).decode()
 
 
 def _encode_dict(value: dict[Any, Any], path: Key, strict: bool) -> Any:
     plain = True
-    pairs = []
-    for key, item in value.items():
+    encoded: dict[str | int, Any] = {}
+    for given, item in value.items():
+        key = given
         if type(key) is str:
             plain = plain and key[:1] != "$" and (key.isascii() or type(_encode_str(key)) is str)
         elif type(key) is int:
             plain = False
-        elif strict:
-            raise ValueTypeError(
-                f"parameter {show_key(path)} has a key of type {type(key).__name__}: {key!r}",
-                hint="Keys are strings or integers.",
-            )
         else:
             key = repr(key)
-        pairs.append((key, encode(item, (*path, key), strict)))
+        if type(given) is not type(key) and (strict or key in value):
+            raise ValueTypeError(
+                f"parameter {show_key(path)} has a key of type {type(given).__name__}: {given!r}",
+                hint="Keys are strings or integers.",
+            )
+        encoded[key] = encode(item, (*path, key), strict)
     if plain:
-        return dict(pairs)
-    return {"$dict": [[encode(key), item] for key, item in pairs]}
+        return encoded
+    return {"$dict": [[encode(key), item] for key, item in encoded.items()]}
 
 
 def _encode_other(value: Any, path: Key, strict: bool) -> Any:
-    """Subclasses of the plain types, numpy scalars, mappings, and what cannot be kept."""
+    """Subclasses of the plain types, numpy and torch scalars, OmegaConf, and what cannot be kept."""
     if isinstance(value, bytes | bytearray):
-        return {"$bytes": b64encode(value).decode()}
+        return {"$bytes": _base64(value)}
     if isinstance(value, str):
         return encode(str.__str__(value))
     if isinstance(value, int):
@@ -130,7 +135,9 @@ def _encode_other(value: Any, path: Key, strict: bool) -> Any:
         return _encode_dict(value, path, strict)
     if isinstance(value, list | tuple):
         return encode(list(value), path, strict)
-    number = as_number(value)
+    number = (
+        as_number(value) if getattr(value, "ndim", 0) == 0 else None
+    )  # an array would come back as a number
     if number is not None:
         return encode(number, path, strict)
     container = getattr(value, "_content", None)
@@ -140,11 +147,12 @@ def _encode_other(value: Any, path: Key, strict: bool) -> Any:
         return encode(OmegaConf.to_container(value, resolve=True), path, strict)
     if not strict:
         return encode(repr(value))
+    kind = type(value)
     raise ValueTypeError(
-        f"parameter {show_key(path)} has a value of type {type(value).__module__}.{type(value).__qualname__}, "
-        "which cannot be kept exactly",
-        hint="Convert it to numbers, strings, lists and dictionaries, or use run.set(key, value, strict=False) "
-        "to keep its repr().",
+        f"parameter {show_key(path)} has a value of type {kind.__module__}.{kind.__qualname__}, which cannot be "
+        "kept exactly",
+        hint="Convert it to numbers, strings, lists and dictionaries, or use run.set(key, value, strict=False) to "
+        "keep its repr().",
     )
 
 
@@ -153,9 +161,15 @@ def as_number(value: Any) -> int | float | None:
     item: Callable[[], Any] | None = getattr(value, "item", None)
     if item is None or isinstance(value, str | bytes):
         return None
+    if getattr(getattr(value, "dtype", None), "kind", "f") not in "biuf":  # numpy's dates give nanoseconds
+        return None
     try:
         number = item()
-    except (ValueError, TypeError, RuntimeError):  # more than one element: numpy and torch disagree on which
+    except (
+        ValueError,
+        TypeError,
+        RuntimeError,
+    ):  # more than one element: numpy and torch raise different ones
         return None
     if isinstance(number, bool):
         return bool(number)
@@ -169,8 +183,8 @@ def _decode_float(text: str) -> float:
 _DECODERS: dict[str, Callable[[Any], Any]] = {
     "$float": _decode_float,
     "$int": lambda text: int(text, 16),
-    "$str": lambda text: b64decode(text).decode("utf-8", "surrogatepass"),
-    "$bytes": b64decode,
+    "$str": lambda text: a2b_base64(text).decode("utf-8", "surrogatepass"),
+    "$bytes": a2b_base64,
     "$dict": lambda pairs: {decode(key): decode(item) for key, item in pairs},
 }
 TAGS = tuple(_DECODERS)

@@ -1,0 +1,45 @@
+"""What the logs of one run say so far: for a script that asks its own run, or goes on with an old one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .replay import Replay, replay, with_unwritten
+from .state import RunState, WriterState
+
+if TYPE_CHECKING:
+    from .layout import Layout
+    from .log import LogWriter
+
+
+class History:
+    """The state of a run, brought up to date whenever it is asked for. One thread at a time."""
+
+    def __init__(self, layout: Layout, run: str) -> None:
+        self._layout = layout
+        self._run = run
+        self._state: RunState | None = None
+
+    def read(self, log: LogWriter | None = None) -> RunState:
+        """Return the state with all that any log of the run has, and what `log` could not write yet.
+
+        The summary of a sequence is its highest step.
+        """
+        unwritten = [] if log is None else log.unwritten()
+        # Taken away while it is worked on: an exception in the middle would leave half of a batch in it.
+        state, self._state = self._state or RunState(self._run), None
+        if self._replay(state).stale:
+            state = RunState(self._run)
+            self._replay(state)
+        self._state = state
+        return with_unwritten(state, log.writer, unwritten, _keep_last_steps) if log and unwritten else state
+
+    def _replay(self, state: RunState) -> Replay:
+        return replay(self._layout, state, self._layout.log_names(self._run), _keep_last_steps)
+
+
+def _keep_last_steps(state: RunState, writer: WriterState, points: list[list[Any]]) -> None:
+    for row in points:
+        sequence = state.sequences[writer.declared[row[0]]]
+        if sequence.summary is None or row[1] > sequence.summary:
+            sequence.summary = row[1]
