@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .summary import from_json
+from .summary import from_json, to_json
 
 Array = NDArray[Any]
 
@@ -29,6 +29,7 @@ class Chunk(NamedTuple):
     kind: int = FLOAT
     ints: Array | None = None  # uint8
     exact: dict[int, Any] = {}
+    ordered: bool = False  # whether the steps are known to ascend
 
     def python_values(self) -> list[Any]:
         """Return the values as they were tracked."""
@@ -67,9 +68,7 @@ def chunk_of(rows: list[list[Any]], base: int, is_number: bool) -> Chunk:
 
     Raises ValueError, TypeError, IndexError or OverflowError for rows that no writer would have made.
     """
-    steps = np.array(list(map(_STEP, rows)))
-    if steps.dtype != np.int64 and steps.dtype != np.float64:
-        raise TypeError(f"steps are not numbers: {steps[:3]!r}")
+    steps = _whole(np.array(list(map(_STEP, rows))))
     times = (np.array(list(map(_TIME, rows)), dtype=np.int64) + base) / 1e6
     epochs = None
     if max(map(len, rows)) > 5:
@@ -90,6 +89,18 @@ def chunk_of(rows: list[list[Any]], base: int, is_number: bool) -> Chunk:
 
 
 _STEP, _VALUE, _TIME = itemgetter(1), itemgetter(2), itemgetter(3)
+EXACT = 2**53  # up to there a float64 has every integer
+
+
+def _whole(steps: Array) -> Array:
+    """Return steps as int64 if all are whole, so that 1.0 and 1 are kept alike; as float64 otherwise."""
+    if steps.dtype == np.int64 and steps.ndim == 1:
+        return steps
+    if steps.dtype != np.float64 or steps.ndim != 1:
+        raise TypeError(f"steps are not numbers: {steps[:3]!r}")
+    if bool((np.abs(steps) <= EXACT).all()) and bool((steps == np.floor(steps)).all()):
+        return steps.astype(np.int64)
+    return steps
 
 
 def _with_ints(
@@ -97,7 +108,7 @@ def _with_ints(
 ) -> Chunk:
     if kinds == {float}:
         return Chunk(steps, np.array(values), times, epochs)
-    exact = {i: v for i, v in enumerate(values) if type(v) is int and not -(2**53) <= v <= 2**53}
+    exact = {i: v for i, v in enumerate(values) if type(v) is int and not -EXACT <= v <= EXACT}
     numbers = np.array([_as_float(v) for v in values])
     if kinds == {int}:
         return Chunk(steps, numbers, times, epochs, INT, exact=exact)
@@ -127,7 +138,8 @@ def join(chunks: list[Chunk]) -> Chunk:
     exact: dict[int, Any] = {}
     at = 0
     for chunk in chunks:
-        exact.update((at + i, value) for i, value in chunk.exact.items())
+        found = chunk.exact if chunk.kind == kind or kind == MIXED else _as_objects(chunk)
+        exact.update((at + i, value) for i, value in found.items())
         at += len(chunk.steps)
     return Chunk(
         np.concatenate([chunk.steps for chunk in chunks]),
@@ -180,6 +192,11 @@ def _int_marks(chunk: Chunk) -> Array:
     if chunk.ints is not None:
         return chunk.ints
     return np.full(len(chunk.steps), chunk.kind == INT, np.uint8)
+
+
+def _as_objects(chunk: Chunk) -> dict[int, Any]:
+    """What an OBJECT chunk with the same values has in `exact`."""
+    return {i: to_json(value) for i, value in enumerate(chunk.python_values())}
 
 
 def _epochs(chunk: Chunk) -> Array:

@@ -7,8 +7,10 @@ format's CRC-32 per member is the checksum that ``fsck`` verifies (docs/format/i
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 import os
+import sys
 import zipfile
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -23,31 +25,42 @@ Array = NDArray[Any]
 Described = dict[str, list[Any]]  # column -> [dtype, length, offset of the data in the file]
 
 ALIGNMENT = 64
+LARGE = 2**31  # bytes; from there on a member of a zip archive needs wider fields
 _LOCAL_HEADER = 30
+_WIDER = 20
 _EXTRA = b"RS"  # the private id of the zip extra field that holds the padding
+# A map need not keep its file's descriptor: from Python 3.13 on that can be said.
+_UNTRACKED: dict[str, Any] = {"trackfd": False} if sys.version_info >= (3, 13) else {}
 
 
 def write_columns(path: str, columns: Mapping[str, Array]) -> dict[str, Any]:
     """Write `columns` (one-dimensional arrays) to a new file; return its entry for the manifest.
 
     The file is durable on return, its name is not: the caller syncs the folder once for several files.
+    Raises OSError, and then leaves no file behind.
     """
     described: Described = {}
-    with open(path, "xb") as file:
-        with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-            for name, array in columns.items():
-                described[name] = [array.dtype.str, len(array), _write_member(archive, file, name, array)]
-        file.flush()
-        os.fsync(file.fileno())
-        size = file.tell()
+    file = open(path, "xb")  # noqa: SIM115 - what follows has to see it closed before it is deleted
+    try:
+        with file:
+            with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+                for name, array in columns.items():
+                    described[name] = [array.dtype.str, len(array), _write_member(archive, file, name, array)]
+            file.flush()
+            os.fsync(file.fileno())
+            size = file.tell()
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(path)
+        raise
     return {"file": os.path.basename(path), "size": size, "columns": described}
 
 
 def _write_member(archive: zipfile.ZipFile, file: Any, name: str, array: Array) -> int:
     info = zipfile.ZipInfo(f"{name}.npy")
     start = file.tell() + _LOCAL_HEADER + len(info.filename)
-    large = array.nbytes >= 2**31
-    padding = -(start + 4 + (20 if large else 0)) % ALIGNMENT
+    large = array.nbytes >= LARGE
+    padding = -(start + len(_EXTRA) + 2 + (_WIDER if large else 0)) % ALIGNMENT
     info.extra = _EXTRA + padding.to_bytes(2, "little") + bytes(padding)
     with archive.open(info, "w", force_zip64=large) as member:
         npy.write_array_header_1_0(member, npy.header_data_from_array_1_0(array))
@@ -69,7 +82,7 @@ class Columns(Mapping[str, Array]):
             size = os.fstat(file.fileno()).st_size
             if size != entry["size"]:
                 raise OSError(f"{self.path} has {size} bytes, {entry['size']} were written")
-            self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ, **_UNTRACKED)
 
     def __getitem__(self, name: str) -> Array:
         array = self._arrays.get(name)
@@ -85,10 +98,14 @@ class Columns(Mapping[str, Array]):
     def __len__(self) -> int:
         return len(self._described)
 
-    def check(self) -> str | None:
-        """Return the name of the first column whose checksum does not match, or None."""
-        with zipfile.ZipFile(self.path) as archive:
-            return archive.testzip()
+    def damage(self) -> str | None:
+        """Read everything; return what is not as it was written, or None."""
+        try:
+            with zipfile.ZipFile(self.path) as archive:
+                bad = archive.testzip()
+        except (zipfile.BadZipFile, EOFError) as error:
+            return str(error)
+        return None if bad is None else f"checksum mismatch in {bad}"
 
 
 def remove_columns(folder: str, names: set[str]) -> None:

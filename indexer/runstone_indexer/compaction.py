@@ -15,11 +15,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .columns import Columns, write_columns
+from .labels import merged_labels
 from .series import SeriesBuffer, SeriesFile
 from .states import StateFile
 from .table import merged_tables
 
 Entry = dict[str, Any]
+
+
+class DamagedColumnsError(ValueError):
+    """A published file is not what was written: merging it would put a good checksum on bad data."""
+
+
 Array = NDArray[Any]
 
 FAN_OUT = 6  # files of about one size; one more, and they become one
@@ -42,9 +49,13 @@ def _compact(
     start = first_to_merge([entry["size"] for entry in entries])
     if start is None:
         return entries
-    columns = merged([Columns(folder, entry) for entry in entries[start:]])
+    files = [Columns(folder, entry) for entry in entries[start:]]
+    for columns in files:
+        damage = columns.damage()
+        if damage is not None:
+            raise DamagedColumnsError(f"{columns.path}: {damage}")
     path = os.path.join(folder, f"{kind}-{time.time_ns():x}.npz")
-    return [*entries[:start], write_columns(path, columns)]
+    return [*entries[:start], write_columns(path, merged(files))]
 
 
 def first_to_merge(sizes: list[int]) -> int | None:
@@ -78,7 +89,8 @@ def _merged_states(files: Sequence[Columns]) -> dict[str, Array]:
     row = np.concatenate([np.arange(len(columns["run"])) for columns in files])
     order = np.lexsort((source, runs))
     newest = order[np.append(runs[order][1:] != runs[order][:-1], True)]
-    names = np.concatenate([_names(StateFile(columns)) for columns in files])[newest]
+    opened = [StateFile(columns) for columns in files]
+    names = np.concatenate([_names(file) for file in opened])[newest]
     by_name = np.argsort(names, kind="stable")
     blobs = []
     for file, at in zip(source[newest].tolist(), row[newest].tolist(), strict=True):
@@ -86,7 +98,7 @@ def _merged_states(files: Sequence[Columns]) -> dict[str, Array]:
         blobs.append(files[file]["state"][start:end])
     taken = {
         name: np.concatenate([columns[name] for columns in files])[newest]
-        for name in ("run", "created", "flags", "hash", "files", "read")
+        for name in ("run", "created", "flags", "hash", "files", "read", "document")
     }
     return {
         **taken,
@@ -94,7 +106,8 @@ def _merged_states(files: Sequence[Columns]) -> dict[str, Array]:
         "name_row": by_name.astype(np.int64),
         "end": np.cumsum([0] + [len(blob) for blob in blobs]).astype(np.int64),
         "state": np.concatenate(blobs) if blobs else np.zeros(0, np.uint8),
-        **merged_tables([StateFile(columns).table for columns in files], source[newest], row[newest]),
+        **merged_tables([file.table for file in opened], source[newest], row[newest]),
+        **merged_labels([file.labels for file in opened], source[newest], row[newest]),
     }
 
 

@@ -5,10 +5,51 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
+from typing import NamedTuple
 
-from runstone_writer.layout import Layout, is_safe_hash
+from runstone_writer.layout import Layout, is_safe_hash, log_order, parse_log_name, shard
 
 SETTLED_SECONDS = 2.0  # a folder changed more recently may change again within its time stamp's granularity
+UNSETTLED = 0  # in place of a time stamp: look at the folder again, whatever its time stamp is then
+
+
+class RunFolder(NamedTuple):
+    """What is in a run's folder: the size of each log, in the order in which they apply, and other names."""
+
+    sizes: dict[str, int]
+    foreign: list[str]
+
+    @property
+    def extent(self) -> tuple[int, int]:
+        """How many logs there are, and how many bytes they have."""
+        return len(self.sizes), sum(self.sizes.values())
+
+
+def look_into(layout: Layout, run: str) -> RunFolder:
+    """Look at a run's folder; one that is not there is empty. Raises OSError if it cannot be read."""
+    sizes, foreign = {}, []
+    try:
+        with os.scandir(layout.run_folder(run)) as entries:
+            for entry in entries:
+                if parse_log_name(entry.name) is not None:
+                    sizes[entry.name] = _size(entry)
+                elif not entry.name.startswith("."):
+                    foreign.append(entry.name)
+    except (FileNotFoundError, NotADirectoryError):
+        return RunFolder({}, [])
+    return RunFolder({name: sizes[name] for name in sorted(sizes, key=log_order)}, sorted(foreign))
+
+
+def _size(entry: os.DirEntry[str]) -> int:
+    try:
+        return entry.stat(follow_symlinks=False).st_size
+    except OSError:
+        return -1  # listed and yet not there to be looked at: reading it will say why
+
+
+def log_sizes(layout: Layout, run: str) -> dict[str, int]:
+    """Return the size of each of a run's log files, in the order in which they apply."""
+    return look_into(layout, run).sizes
 
 
 def hinted(layout: Layout) -> dict[str, list[str]]:
@@ -20,17 +61,13 @@ def hinted(layout: Layout) -> dict[str, list[str]]:
                 run, _, writer = entry.name.rpartition(".")
                 if writer and is_safe_hash(run):
                     found.setdefault(run, []).append(writer)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return {}
     return found
 
 
 def shard_marks(layout: Layout) -> dict[str, list[int]]:
-    """Return, for each shard folder, what changes when a run is added: its time stamp and its link count.
-
-    The link count (one per subfolder) tells what a time stamp's granularity hides. Where the file system
-    does not keep one, a folder that changed just now is marked with 0: it may change again within a tick.
-    """
+    """Return, for each shard folder, what changes when a run is added: its time stamp and its link count."""
     marks: dict[str, list[int]] = {}
     settled = time.time_ns() - int(SETTLED_SECONDS * 1e9)
     try:
@@ -38,39 +75,39 @@ def shard_marks(layout: Layout) -> dict[str, list[int]]:
             for entry in entries:
                 if len(entry.name) == 2:
                     status = entry.stat()
-                    counted = status.st_nlink > 2
-                    changed = status.st_mtime_ns
-                    marks[entry.name] = [changed if counted or changed < settled else 0, status.st_nlink]
-    except FileNotFoundError:
+                    marks[entry.name] = mark_of(status.st_mtime_ns, status.st_nlink, settled)
+    except (FileNotFoundError, NotADirectoryError):
         return {}
     return marks
 
 
-def runs_in_shard(layout: Layout, shard: str) -> list[str]:
+def mark_of(changed: int, links: int, settled: int) -> list[int]:
+    """Return the mark of a shard folder.
+
+    The link count (one per subfolder) tells what a time stamp's granularity hides. Where the file system
+    does not keep one, a folder that changed just now is UNSETTLED: it may change again within a tick.
+    """
+    return [changed if links > 2 or changed < settled else UNSETTLED, links]
+
+
+def runs_in_shard(layout: Layout, name: str) -> list[str]:
+    """Return the runs in a shard folder. Raises OSError if it is there and cannot be read."""
     try:
-        return [name for name in os.listdir(os.path.join(layout.logs, shard)) if is_safe_hash(name)]
+        found = os.listdir(os.path.join(layout.logs, name))
     except (FileNotFoundError, NotADirectoryError):
         return []
+    return [run for run in found if is_safe_hash(run) and shard(run) == name]
 
 
-def changed_shards(layout: Layout, known: dict[str, list[int]]) -> list[str]:
-    """Return the shards that are not as they were when `known` was taken."""
-    return [name for name, mark in shard_marks(layout).items() if not mark[0] or known.get(name) != mark]
+def changed_shards(marks: dict[str, list[int]], known: dict[str, list[int]]) -> list[str]:
+    """Return the shards whose marks are not as they were when `known` was taken."""
+    return [name for name, mark in marks.items() if mark[0] == UNSETTLED or known.get(name) != mark]
 
 
 def sweep(layout: Layout) -> Iterator[str]:
-    """Yield every run, shard by shard."""
-    for shard in sorted(shard_marks(layout)):
-        yield from runs_in_shard(layout, shard)
-
-
-def log_sizes(layout: Layout, run: str) -> dict[str, int]:
-    """Return the size of each of a run's log files, in the order in which they apply."""
-    folder = layout.run_folder(run)
-    sizes = {}
-    for name in layout.log_names(run):
+    """Yield every run, shard by shard; shards that cannot be read are left out."""
+    for name in sorted(shard_marks(layout)):
         try:
-            sizes[name] = os.stat(os.path.join(folder, name)).st_size
+            yield from runs_in_shard(layout, name)
         except OSError:
-            sizes[name] = -1  # listed and yet not there to be looked at: reading it will say why
-    return sizes
+            continue

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from runstone_writer.layout import Layout
 
 from .columns import Columns
-from .manifest import Manifest, index_folder, read_manifest
+from .manifest import Manifest, index_folder, manifest_path, read_manifest
 from .parameters import ParameterReader
 from .series import Found, SeriesFile
-from .states import DELETED, KNOWN, StateFile, StateRow
+from .states import DELETED, KNOWN, StateFile, StateRow, name_key
 
 OPEN_ATTEMPTS = 20
 
@@ -23,14 +23,33 @@ OPEN_ATTEMPTS = 20
 class Generation:
     """The files that a manifest names, mapped; and the Tantivy index beside them."""
 
-    def __init__(self, layout: Layout, manifest: Manifest, parameters: ParameterReader | None = None) -> None:
-        """Open `manifest`'s files. Raises OSError or ValueError if one is missing or damaged."""
+    def __init__(
+        self,
+        layout: Layout,
+        manifest: Manifest,
+        parameters: ParameterReader | None = None,
+        older: Generation | None = None,
+    ) -> None:
+        """Open `manifest`'s files, but for those that an `older` generation has open already.
+
+        Raises OSError or ValueError if one is missing or damaged.
+        """
         self.layout = layout
         self.manifest = manifest
         self.folder = epoch_folder(layout, manifest.epoch)
-        self.states = [StateFile(Columns(self.folder, entry)) for entry in reversed(manifest.states)]
-        self.series = [SeriesFile(Columns(self.folder, entry)) for entry in manifest.series]
         self._parameters = parameters
+        states: dict[str, StateFile] = {}
+        series: dict[str, SeriesFile] = {}
+        if older is not None and older.folder == self.folder:
+            states = {file.name: file for file in older.states}
+            series = {file.name: file for file in older.series}
+        self.states: list[StateFile] = [
+            states.get(entry["file"]) or StateFile(Columns(self.folder, entry))
+            for entry in reversed(manifest.states)
+        ]
+        self.series: list[SeriesFile] = [
+            series.get(entry["file"]) or SeriesFile(Columns(self.folder, entry)) for entry in manifest.series
+        ]
 
     @property
     def parameters(self) -> ParameterReader:
@@ -39,13 +58,25 @@ class Generation:
             self._parameters = ParameterReader(os.path.join(self.folder, "params"))
         return self._parameters
 
-    def find(self, run_hash: str) -> StateRow | None:
-        """Return the newest row of the run with a hash, or None."""
-        for file in self.states:
-            row = file.row_named(run_hash)
+    def place(self, run_hash: str) -> tuple[StateFile, int] | None:
+        """Return the file and row of the newest state of the run with a hash, or None."""
+        key = name_key(run_hash)
+        for age, file in enumerate(self.states):
+            row = file.row_named(run_hash, key)
             if row is not None:
-                return file.load(row)
+                number = int(file.run[row])
+                if all(newer.row_of(number) is None for newer in self.states[:age]):
+                    return file, row  # otherwise a newer file says that the number is gone
         return None
+
+    def find(self, run_hash: str) -> StateRow | None:
+        """Return the newest state of the run with a hash, or None."""
+        found = self.place(run_hash)
+        return None if found is None else found[0].load(found[1])
+
+    def knows(self, run_hash: str) -> bool:
+        """Tell whether there is a state of the run with a hash."""
+        return self.place(run_hash) is not None
 
     def row(self, run: int) -> StateRow | None:
         """Return the newest row of the run with a number, or None."""
@@ -76,6 +107,14 @@ class Generation:
             flags = file.column("flags")[rows]
             yield file, rows[(flags & (DELETED | KNOWN)) == KNOWN]
 
+    def chunks_of(self, keys: NDArray[np.int64]) -> list[list[Found]]:
+        """Return, for each of several sequences (`run << 32 | place`), what `chunks` returns."""
+        found: list[list[Found]] = [[] for _ in keys]
+        for file in self.series:
+            for into, chunks in zip(found, file.find_many(keys), strict=True):
+                into.extend(chunks)
+        return found
+
     def chunks(self, run: int, place: int) -> list[Found]:
         """Return the stored chunks of a sequence; each writer's in the order of its log."""
         found: list[Found] = []
@@ -98,23 +137,42 @@ def open_generation(layout: Layout, current: Generation | None = None) -> Genera
         manifest = read_manifest(layout)
         if manifest is None:
             return None
-        if current is not None and (current.manifest.epoch, current.manifest.generation) == (
-            manifest.epoch,
-            manifest.generation,
-        ):
+        if current is not None and _identity(current.manifest) == _identity(manifest):
             return current
         try:
-            parameters = current._parameters if current and current.manifest.epoch == manifest.epoch else None
-            generation = Generation(layout, manifest, parameters)
-            generation.parameters.refresh()
-            return generation
+            return _opened(layout, manifest, current)
         except (OSError, ValueError, KeyError):
             latest = read_manifest(layout)
-            if (
-                latest is not None
-                and latest.generation == manifest.generation
-                and latest.epoch == manifest.epoch
-            ):
+            if latest is None or _identity(latest) == _identity(manifest):
                 return None
             time.sleep(0.001 * attempt)
     return None
+
+
+def fault_of(layout: Layout) -> Exception | None:
+    """Return why the published generation cannot be opened; None if it can, or if there is none."""
+    manifest = read_manifest(layout)
+    if manifest is None:
+        path = manifest_path(layout)
+        return ValueError(f"{path} is not as it was written") if os.path.lexists(path) else None
+    try:
+        _opened(layout, manifest, None)
+    except (OSError, ValueError, KeyError) as error:
+        return error
+    return None
+
+
+def _identity(manifest: Manifest) -> tuple[str, int]:
+    return manifest.epoch, manifest.generation
+
+
+def _opened(layout: Layout, manifest: Manifest, current: Generation | None) -> Generation:
+    """Open all that `manifest` names. Raises OSError or ValueError if something is missing or too old."""
+    parameters = None
+    if current is not None and current.manifest.epoch == manifest.epoch:
+        parameters = current.parameters
+        parameters.refresh()
+    generation = Generation(layout, manifest, parameters, current)
+    if generation.parameters.stamp < manifest.parameters:
+        raise ValueError(f"the Tantivy index in {generation.folder} is older than the manifest")
+    return generation

@@ -3,38 +3,37 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
+import errno
 import gc
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
-from runstone_writer.errors import IndexBusyError, StoreError
-from runstone_writer.layout import Layout, log_name, open_repo, parse_log_name, sync_folder
-from runstone_writer.liveness import beat_age, file_system_now
-from runstone_writer.replay import Problem, replay
-from runstone_writer.state import RunState, WriterState
-from runstone_writer.tender import LEASE_SECONDS
+import numpy as np
 
-from .chunk import Chunk
+from runstone_writer.errors import StoreError
+from runstone_writer.layout import Layout, open_repo, shard, sync_folder
+from runstone_writer.replay import Problem
+
 from .columns import remove_columns, write_columns
-from .compaction import compact_series, compact_states
-from .discovery import changed_shards, hinted, log_sizes, runs_in_shard, shard_marks, sweep
-from .fold import fold_points
-from .generation import Generation, epoch_folder, open_generation
-from .manifest import PROBLEM_LIMIT, Manifest, home_of, index_folder, publish
-from .parameters import ParameterWriter
-from .series import SeriesBuffer
-from .states import StateRow, state_columns
+from .compaction import DamagedColumnsError, compact_series, compact_states
+from .discovery import UNSETTLED, changed_shards, hinted, runs_in_shard, shard_marks
+from .generation import Generation, epoch_folder, fault_of, open_generation
+from .hints import Hints
+from .intake import Batch, Intake
+from .lock import IndexLock
+from .manifest import Manifest, home_of, index_folder, publish
+from .parameters import DamagedParametersError, ParameterWriter, document
+from .problems import Problems
+from .states import NO_DOCUMENT, StateRow, state_columns
 
 POINTS_PER_PUBLISH = 4_000_000
-RUNS_PER_PUBLISH = 50_000
-STALE_HINT_SECONDS = 24 * 3600.0  # then only sweeps look at a log whose writer never ended it
+RUNS_PER_PUBLISH = 10_000
 
 Progress = Callable[[int, int], None]  # runs done, runs to do
+Marks = dict[str, list[int]]
 
 
 @dataclass(slots=True)
@@ -52,22 +51,26 @@ class Report:
 class Indexer:
     """Keeps the index of one repository up to date. One at a time: the others get IndexBusyError.
 
-    Use as a context manager, or call :meth:`run_once`, which opens and closes it as needed.
+    Use as a context manager, or call :meth:`run_once`, which opens and closes it as needed. What is in
+    memory is only ever a copy of what is published: after an error all of it is read again.
     """
 
     def __init__(self, repo: str | os.PathLike[str] | Layout) -> None:
         self.layout = repo if isinstance(repo, Layout) else open_repo(repo)
-        self._lock_fd = -1
+        self._lock = IndexLock(index_folder(self.layout))
+        self._hints = Hints(self.layout)
         self._depth = 0
+        self._published = Manifest(epoch="")
+        self._draft = self._published  # of the next generation
         self._generation: Generation | None = None
-        self._manifest = Manifest(epoch="")
         self._parameters: ParameterWriter | None = None
-        self._sizes: dict[str, dict[str, int]] = {}  # of the runs that were looked at, while this is open
+        self._problems = Problems(self.layout, self._published)
+        self._intake = Intake(self.layout, self._problems)
 
     # -- opening ---------------------------------------------------------------------------------------
 
     def __enter__(self) -> Indexer:
-        if self._depth == 0:
+        with self._failures_told():
             self._open()
         self._depth += 1
         return self
@@ -78,79 +81,114 @@ class Indexer:
             self._close()
 
     def _open(self) -> None:
-        folder = index_folder(self.layout)
-        try:
-            os.makedirs(folder, exist_ok=True)
-            self._lock_fd = os.open(
-                os.path.join(folder, "lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666
-            )
-        except OSError as error:
-            raise StoreError(
-                f"cannot write an index to {folder}: {error.strerror}",
-                path=folder,
-                hint="Queries work without one; they read the logs.",
-            ) from error
-        try:
-            fcntl.flock(self._lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            os.close(self._lock_fd)
-            raise IndexBusyError(
-                f"another process is indexing {self.layout.root}",
-                path=folder,
-                hint="It does the work for everybody: queries see new events at once. Stop it to index here.",
-            ) from error
-        try:
+        """Take the lock and read what is published, unless that has been done."""
+        if not self._lock.is_held():
+            self._drop()  # somebody deleted the index, lock and all
+            self._lock.acquire()
+        if self._parameters is None:
             self._resume()
-        except BaseException:
-            self._close()
-            raise
+
+    def _close(self) -> None:
+        self._drop()
+        self._lock.release()
+
+    def _drop(self) -> None:
+        """Forget everything that is not published."""
+        parameters, self._parameters = self._parameters, None
+        self._generation = None
+        if parameters is not None:
+            with contextlib.suppress(Exception):  # it may be what failed
+                parameters.close()
+
+    @contextlib.contextmanager
+    def _failures_told(self) -> Iterator[None]:
+        """After any failure start from what is published; say in our own words that the disk said no."""
+        try:
+            yield
+        except BaseException as error:
+            self._drop()
+            if self._depth == 0:
+                self._lock.release()
+            if not isinstance(error, OSError | DamagedParametersError) or isinstance(error, StoreError):
+                raise
+            folder = index_folder(self.layout)
+            raise StoreError(
+                f"cannot write the index in {folder}: {error}",
+                path=folder,
+                hint="Nothing is lost: the logs have everything, and queries read them.",
+            ) from error
 
     def _resume(self) -> None:
         self._generation = open_generation(self.layout)
-        if self._generation is not None:
-            self._manifest = self._generation.manifest
+        if self._generation is None:
+            fault = fault_of(self.layout)
+            if isinstance(fault, OSError) and fault.errno not in (None, errno.ENOENT):
+                raise fault  # out of descriptors, say: no reason to throw a good index away
+        else:
+            self._published = self._generation.manifest
+            self._draft = self._published.draft()
             try:
                 self._open_parameters()
-            except ValueError:  # Tantivy's files are damaged: all of it is derived, so make it anew
-                self._generation = None
+                self._reconcile(self._generation)
+            except DamagedParametersError:  # all of it is derived: make it anew
+                self._drop()
         if self._generation is None:
-            self._start_epoch()
+            self._start_epoch(0)
+        self._problems = Problems(self.layout, self._draft)
+        self._intake = Intake(self.layout, self._problems)
         self._remove_leftovers()
-
-    def _open_parameters(self) -> None:
-        self._parameters = ParameterWriter(os.path.join(self._folder, "params"))
-
-    def _start_epoch(self) -> None:
-        self._generation = None
-        self._manifest = Manifest(epoch=f"e{time.time_ns():x}", home=home_of(self.layout))
-        os.makedirs(self._folder)
-        self._open_parameters()
 
     @property
     def _folder(self) -> str:
-        return epoch_folder(self.layout, self._manifest.epoch)
+        return epoch_folder(self.layout, self._draft.epoch)
+
+    def _open_parameters(self) -> ParameterWriter:
+        self._parameters = ParameterWriter(os.path.join(self._folder, "params"))
+        return self._parameters
+
+    def _start_epoch(self, generation: int) -> None:
+        """Begin an index from nothing. The published one stays until this one is published."""
+        self._drop()
+        self._draft = Manifest(epoch=f"e{time.time_ns():x}", generation=generation, home=home_of(self.layout))
+        os.makedirs(self._folder)
+        self._problems = Problems(self.layout, self._draft)
+        self._intake = Intake(self.layout, self._problems)
+        self._open_parameters()
+
+    def _reconcile(self, generation: Generation) -> None:
+        """Make the Tantivy index agree with the state files, where it does not stem from the same moment.
+
+        It is newer if an indexer was killed between the two, and may know of events that no log has any
+        more (a power cut took them). Afterwards equal digests mean equal documents again.
+        """
+        parameters = self._parameters
+        if parameters is None or parameters.commit() == generation.manifest.parameters:
+            return
+        runs, digests = parameters.documents()
+        there = dict(zip(runs.tolist(), digests.tolist(), strict=True))
+        single, counts = np.unique(runs, return_counts=True)
+        doubled = set(single[counts > 1].tolist())
+        for file, rows in generation.locate(None):
+            for run, row, digest in zip(
+                file.run[rows].tolist(), rows.tolist(), file.column("document")[rows].tolist(), strict=True
+            ):
+                if there.pop(run, NO_DOCUMENT) != digest or run in doubled:
+                    parameters.put(run, document(file.load(row).state), replaces=True)
+        for run in there:
+            parameters.put(run, None, replaces=True)
+        self._draft.parameters = parameters.commit()
 
     def _remove_leftovers(self) -> None:
         """Delete what a killed indexer left: files and epochs that no published manifest names."""
         folder = index_folder(self.layout)
         for name in os.listdir(folder):
             path = os.path.join(folder, name)
-            if os.path.isdir(path) and name != self._manifest.epoch:
+            if os.path.isdir(path) and name != self._draft.epoch:
                 shutil.rmtree(path, ignore_errors=True)
             elif name.endswith(".tmp"):
                 os.unlink(path)
         there = {name for name in os.listdir(self._folder) if name.endswith(".npz")}
-        remove_columns(self._folder, there - self._manifest.files())
-
-    def _close(self) -> None:
-        if self._parameters is not None:
-            self._parameters.close()
-            self._parameters = None
-        self._generation = None
-        self._sizes = {}
-        if self._lock_fd >= 0:
-            os.close(self._lock_fd)
-            self._lock_fd = -1
+        remove_columns(self._folder, there - self._draft.files())
 
     # -- working ---------------------------------------------------------------------------------------
 
@@ -159,200 +197,164 @@ class Indexer:
 
         Raises IndexBusyError if another process is at it, StoreError if the index can't be written.
         """
-        with self:
-            copied = self._manifest.home != home_of(self.layout)
-            shards = shard_marks(self.layout)
-            todo = list(sweep(self.layout)) if full or copied else self._pointed_to()
-            report = self._work(todo, shards, progress)
-            self._remove_hints()
-            return report
+        with self, self._failures_told():
+            self._open()
+            try:
+                return self._pass(progress, full=full)
+            except DamagedColumnsError:  # found when files were to be merged: make everything anew
+                return self._rebuild(progress)
 
     def reindex(self, progress: Progress | None = None) -> Report:
         """Build the index from nothing. Readers keep the old one until the new one is complete."""
-        with self:
-            old, parameters = self._manifest, self._parameters
-            if parameters is not None:
-                parameters.close()
-            self._start_epoch()
-            self._manifest.generation = old.generation
-            shards = shard_marks(self.layout)
-            todo = list(sweep(self.layout))
-            report = self._work(todo, shards, progress, at_once=True)
-            self._remove_leftovers()
-            self._remove_hints()
-            return report
+        with self, self._failures_told():
+            self._open()
+            return self._rebuild(progress)
 
-    def _pointed_to(self) -> list[str]:
-        found = dict.fromkeys(hinted(self.layout))
-        for name in changed_shards(self.layout, self._manifest.shards):
-            for run in runs_in_shard(self.layout, name):
-                if run not in found and (self._generation is None or self._generation.find(run) is None):
-                    found[run] = None
-        return list(found)
-
-    def _work(
-        self,
-        todo: list[str],
-        shards: dict[str, list[int]],
-        progress: Progress | None,
-        *,
-        at_once: bool = False,
-    ) -> Report:
-        began = time.perf_counter()
-        report = Report()
-        was_enabled = gc.isenabled()
-        gc.disable()  # decoding makes millions of lists and no cycles: the collector would double its time
-        try:
-            batch = _Batch(self._manifest.next_run)
-            for count, run in enumerate(todo):
-                self._take_in(run, batch, report)
-                full = batch.series.points >= POINTS_PER_PUBLISH or len(batch.rows) >= RUNS_PER_PUBLISH
-                if full and not at_once:
-                    self._publish(batch, {}, report)
-                    batch = _Batch(self._manifest.next_run)
-                elif full:
-                    self._write_files(batch)
-                if progress is not None:
-                    progress(count + 1, len(todo))
-            if batch.rows or shards != self._manifest.shards or self._generation is None:
-                self._publish(batch, shards, report)
-        finally:
-            if was_enabled:
-                gc.enable()
-        report.seconds = time.perf_counter() - began
-        report.generation = self._manifest.generation
+    def _rebuild(self, progress: Progress | None) -> Report:
+        self._start_epoch(self._published.generation)
+        report = self._pass(progress, full=True, at_once=True)
+        self._remove_leftovers()
         return report
 
-    def _take_in(self, run: str, batch: _Batch, report: Report) -> None:
-        sizes = log_sizes(self.layout, run)
-        if self._sizes.get(run) == sizes:
-            return
-        row = self._known_row(run, batch)
-        if row is None:
-            if not sizes:
-                return  # a folder whose writer has not made its log yet
-            row = StateRow(batch.next_run, RunState(run))
-        elif row.files == len(sizes) and row.read == sum(sizes.values()):
-            return
-        chunks: list[tuple[int, int, Chunk]] = []
-        errors: list[str] = []
+    def _pass(self, progress: Progress | None, *, full: bool, at_once: bool = False) -> Report:
+        """Look at all runs, or at those that may have changed, and publish what is new."""
+        began = time.perf_counter()
+        home, marks, in_use = home_of(self.layout), shard_marks(self.layout), hinted(self.layout)
+        full = full or home != self._draft.home  # a copy: what is read is not known to be all that was there
+        batch = Batch(self._draft.next_run)
+        self._intake.start_pass(self._generation, batch, again=full)
+        if full:
+            self._problems.start_over()
+        todo = self._everything(marks) if full else self._pointed_to(marks, in_use)
+        with _collector_paused():
+            for count, run in enumerate(todo):
+                self._intake.take(run, in_use=run in in_use)
+                if batch.series.points >= POINTS_PER_PUBLISH or len(batch.rows) >= RUNS_PER_PUBLISH:
+                    self._write_files(batch)
+                    if not at_once:
+                        self._publish()
+                if progress is not None:
+                    progress(count + 1, len(todo))
+            if full:
+                self._intake.take_away(self._vanished(set(todo)))
+            self._write_files(batch)
+            self._finish(home, marks)
+        if self._generation is not None:
+            self._hints.remove_used(self._generation, self._intake.in_use)
+        return self._report(began)
 
-        def sink(state: RunState, writer: WriterState, points: list[list[Any]]) -> None:
+    def _report(self, began: float) -> Report:
+        intake = self._intake
+        return Report(
+            runs=intake.runs,
+            points=intake.points,
+            bytes_read=intake.bytes_read,
+            problems=intake.found,
+            seconds=time.perf_counter() - began,
+            generation=self._published.generation,
+        )
+
+    def _everything(self, marks: Marks) -> list[str]:
+        """Every run that has a folder; shards that cannot be read are problems."""
+        found: list[str] = []
+        for name in sorted(marks):
             try:
-                fold_points(state, writer, points, lambda *chunk: chunks.append(chunk))
-            except ValueError as error:
-                errors.append(str(error))
+                found += runs_in_shard(self.layout, name)
+            except OSError as error:
+                path = os.path.join(self.layout.logs, name)
+                self._intake.wait(name, [Problem(path, 0, 0, f"cannot be read: {error.strerror}")])
+        return found
 
-        done = replay(self.layout, row.state, list(sizes), sink)
-        self._sizes[run] = sizes
-        folder = self.layout.run_folder(run)
-        report.problems += done.problems + [Problem(folder, 0, 0, error) for error in errors]
-        report.problems += [p for p in done.tails if not self._may_go_on(run, p.path)]
-        report.problems += [
-            Problem(os.path.join(folder, name), 0, 0, "not a log of Runstone's")
-            for name in self.layout.foreign_names(run)
-        ]
-        if not done.bytes_read and row.files == len(sizes):
-            return
-        if row.run == batch.next_run:
-            batch.next_run += 1
-        row.files = len(sizes)
-        row.read = sum(part[0] for writer in row.state.writers.values() for part in writer.parts)
-        batch.rows[row.run] = row
-        batch.names[run] = row.run
-        for place, writer, chunk in chunks:
-            batch.series.add((row.run, place, writer), chunk)
-        report.runs += 1
-        report.bytes_read += done.bytes_read
-        report.points += sum(len(chunk.steps) for _, _, chunk in chunks)
+    def _pointed_to(self, marks: Marks, in_use: dict[str, list[str]]) -> list[str]:
+        found = dict.fromkeys(in_use)
+        for name in changed_shards(marks, self._draft.shards):
+            with contextlib.suppress(OSError):
+                for run in runs_in_shard(self.layout, name):
+                    if run not in found and (self._generation is None or not self._generation.knows(run)):
+                        found[run] = None
+        return list(found)
 
-    def _may_go_on(self, run: str, path: str) -> bool:
-        """Whether a log's writer lives, so that a line that is not complete may yet become so."""
-        name = parse_log_name(os.path.basename(path))
-        now = file_system_now(self.layout)
-        return name is not None and beat_age(self.layout, run, name[0], now) < LEASE_SECONDS
+    def _vanished(self, there: set[str]) -> list[StateRow]:
+        """The rows of runs whose folders are not there any more."""
+        if self._generation is None or not os.path.isdir(self.layout.logs):
+            return []
+        gone = []
+        for file, rows in self._generation.locate(None):
+            for row in rows.tolist():
+                run = file.hash(row)
+                if run not in there and not _may_be_there(self.layout, run):
+                    gone.append(file.load(row))
+        return gone
 
-    def _known_row(self, run: str, batch: _Batch) -> StateRow | None:
-        if run in batch.names:
-            return batch.rows[batch.names[run]]
-        return None if self._generation is None else self._generation.find(run)
+    # -- publishing ------------------------------------------------------------------------------------
 
-    # -- publishing --------------------------------------------------------------------------------------
-
-    def _write_files(self, batch: _Batch) -> None:
+    def _write_files(self, batch: Batch) -> None:
         """Write what a batch has gathered to files that are not published yet, and empty it."""
-        manifest, number = self._manifest, time.time_ns()
+        draft, number, parameters = self._draft, time.time_ns(), self._parameters
+        assert parameters is not None  # noqa: S101 - opened together with the lock
         if batch.rows:
+            for run, row in batch.rows.items():
+                found, old = batch.documents[run], row.document
+                row.document = NO_DOCUMENT if found is None else found.digest
+                draft.runs += (row.document != NO_DOCUMENT) - (old != NO_DOCUMENT)
+                if row.document != old:
+                    parameters.put(run, found, replaces=old != NO_DOCUMENT)
             rows = [batch.rows[run] for run in sorted(batch.rows)]
             path = os.path.join(self._folder, f"states-{number:x}.npz")
-            manifest.states.append(write_columns(path, state_columns(rows)))
-            assert self._parameters is not None  # noqa: S101 - opened together with the lock
-            for row in rows:
-                known = row.run < manifest.next_run
-                self._parameters.put(row.run, row.state, known=known)
-                manifest.runs += not known
-            self._parameters.commit()
+            draft.states.append(write_columns(path, state_columns(rows)))
+            draft.parameters = parameters.commit()
         if batch.series.points:
             path = os.path.join(self._folder, f"series-{number:x}.npz")
-            manifest.series.append(write_columns(path, batch.series.columns()))
-            manifest.points += batch.series.points
-        manifest.next_run = batch.next_run
+            draft.series.append(write_columns(path, batch.series.columns()))
+        draft.points += batch.series.points - batch.points_gone
+        draft.next_run = batch.next_run
         batch.clear()
 
-    def _publish(self, batch: _Batch, shards: dict[str, list[int]], report: Report) -> None:
-        before = self._manifest.files()
-        self._write_files(batch)
-        manifest = self._manifest
-        manifest.states = compact_states(self._folder, manifest.states)
-        manifest.series = compact_series(self._folder, manifest.series)
-        manifest.generation += 1
-        manifest.home = home_of(self.layout)
-        manifest.shards = shards or manifest.shards
-        manifest.problems = _merged(manifest.problems, report.problems)
+    def _finish(self, home: list[int], marks: Marks) -> None:
+        """Publish, if there is anything that a reader of the last manifest would not know."""
+        draft = self._draft
+        for run in self._intake.without_row:
+            if shard(run) in marks:
+                marks[shard(run)][0] = UNSETTLED  # so that queries go on looking for it there
+        draft.home, draft.shards = home, marks
+        self._problems.write_to(draft)
+        if draft != self._published:
+            self._publish()
+
+    def _publish(self) -> None:
+        draft = self._draft
+        before = draft.files()  # merged ones may be published or have just been written
+        if self._published.epoch == draft.epoch:
+            before |= self._published.files()
+        draft.states = compact_states(self._folder, draft.states)
+        draft.series = compact_series(self._folder, draft.series)
+        draft.generation += 1
+        sync_folder(os.path.join(self._folder, "params"))
         sync_folder(self._folder)
-        publish(self.layout, manifest)
-        parameters = self._generation._parameters if self._generation is not None else None
-        self._generation = Generation(self.layout, manifest, parameters)
-        remove_columns(self._folder, before - manifest.files())
-
-    def _remove_hints(self) -> None:
-        """Take away the hints of logs that were ended and have been read to the end."""
-        now = time.time()
-        for run, writers in hinted(self.layout).items():
-            row = self._generation.find(run) if self._generation is not None else None
-            for writer in writers:
-                path = self.layout.hint_path(run, writer)
-                with contextlib.suppress(OSError):
-                    stale = now - os.stat(path).st_mtime > STALE_HINT_SECONDS
-                    if row is not None and self._is_read(row.state, writer, ended=not stale):
-                        os.unlink(path)
-
-    def _is_read(self, state: RunState, writer: str, *, ended: bool) -> bool:
-        known = state.writers.get(writer)
-        if known is None or not known.parts or (ended and known.end is None):
-            return False
-        part = len(known.parts) - 1
-        folder = self.layout.run_folder(state.run)
-        if os.path.exists(os.path.join(folder, log_name(writer, part + 1))):
-            return False
-        return os.stat(os.path.join(folder, log_name(writer, part))).st_size == known.parts[part][0]
+        publish(self.layout, draft)
+        self._published, self._draft = draft, draft.draft()
+        self._generation = Generation(self.layout, draft, older=self._generation)
+        remove_columns(self._folder, before - draft.files())
 
 
-def _merged(old: list[list[Any]], found: list[Problem]) -> list[list[Any]]:
-    """Problems known before and found now, once each: a later finding at a place replaces an earlier one."""
-    places = {(path, start): [path, start, end, reason] for path, start, end, reason in old}
-    places.update({(p.path, p.start): [p.path, p.start, p.end, p.reason] for p in found})
-    return list(places.values())[-PROBLEM_LIMIT:]
+def _may_be_there(layout: Layout, run: str) -> bool:
+    """Whether a run's folder is there, or cannot be looked for."""
+    try:
+        os.stat(layout.run_folder(run))
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
-class _Batch:
-    """What has been read since the last publication."""
-
-    def __init__(self, next_run: int) -> None:
-        self.next_run = next_run
-        self.clear()
-
-    def clear(self) -> None:
-        self.rows: dict[int, StateRow] = {}
-        self.names: dict[str, int] = {}
-        self.series = SeriesBuffer()
+@contextlib.contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Decoding makes millions of lists and no cycles: the collector would double its time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()

@@ -114,4 +114,5 @@ def ranges(starts: Array, counts: Array) -> Array:
     if not total:
         return np.zeros(0, np.int64)
     ends = np.cumsum(counts)
-    return np.arange(total) + np.repeat(starts - (ends - counts), counts)
+    found: Array = np.arange(total) + np.repeat(starts - (ends - counts), counts)
+    return found

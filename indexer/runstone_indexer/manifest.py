@@ -2,36 +2,55 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import orjson
 
 from runstone_writer.layout import Layout, write_whole
+from runstone_writer.lines import frame, holds
 
 INDEX_FORMAT = 1
-PROBLEM_LIMIT = 1000  # described in the manifest; more are only counted
+
+Entry = dict[str, Any]  # a file of columns: name, size, and where each column is
+Row = list[Any]  # a problem: path, start, end, reason
 
 
 @dataclass(slots=True)
 class Manifest:
-    """One published state of the index. Replaced as a whole by an atomic rename."""
+    """One published state of the index. Replaced as a whole by an atomic rename, never changed."""
 
-    epoch: str
+    epoch: str  # the folder that the files are in
     generation: int = 0
     next_run: int = 0
-    runs: int = 0
+    runs: int = 0  # that a query can find
     points: int = 0
-    series: list[dict[str, Any]] = field(default_factory=list)
-    states: list[dict[str, Any]] = field(default_factory=list)
+    parameters: int = 0  # the stamp of Tantivy's commit: an index with an older one lacks runs
+    series: list[Entry] = field(default_factory=list)  # oldest first
+    states: list[Entry] = field(default_factory=list)  # oldest first
     home: list[int] = field(default_factory=list)
     shards: dict[str, list[int]] = field(default_factory=dict)
-    problems: list[list[Any]] = field(default_factory=list)
+    damage: list[Row] = field(default_factory=list)  # in bytes that were read, so it is not met again
+    waiting: list[Row] = field(
+        default_factory=list
+    )  # looked at again: torn tails, unreadable and foreign files
+    unlisted: list[int] = field(default_factory=lambda: [0, 0])  # how many more of both there are
+
+    @property
+    def problems(self) -> list[Row]:
+        """Everything that was found wrong with the logs; what is too much to be listed is one last line."""
+        found = self.damage + self.waiting
+        if any(self.unlisted):
+            found.append(["", 0, 0, f"{sum(self.unlisted):,} more problems: `runstone fsck` lists all"])
+        return found
 
     def files(self) -> set[str]:
         return {entry["file"] for entry in self.series + self.states}
+
+    def draft(self) -> Manifest:
+        """Return a copy to prepare the next generation in; this one stays as it was published."""
+        return replace(self, series=list(self.series), states=list(self.states))
 
 
 def index_folder(layout: Layout) -> str:
@@ -44,22 +63,50 @@ def manifest_path(layout: Layout) -> str:
 
 def read_manifest(layout: Layout) -> Manifest | None:
     """Return the published manifest; None if there is none that can be used (then the logs are read)."""
-    with contextlib.suppress(OSError, orjson.JSONDecodeError, KeyError, TypeError):
+    try:
         with open(manifest_path(layout), "rb") as file:
-            data = orjson.loads(file.read())
-        if data.pop("format") == INDEX_FORMAT:
-            return Manifest(**data)
-    return None
+            data = file.read()
+    except OSError:
+        return None
+    if not holds(data, 0):  # not a whole one, or not as it was written
+        return None
+    try:
+        known = orjson.loads(data)
+        if known.pop("format") != INDEX_FORMAT:
+            return None
+        del known["crc"]
+        manifest = Manifest(**known)
+    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
+        return None
+    for row in manifest.damage + manifest.waiting:
+        row[0] = os.path.join(layout.root, row[0])
+    return manifest
 
 
 def publish(layout: Layout, manifest: Manifest) -> None:
-    """Make `manifest` the one that readers open from now on."""
-    names = Manifest.__slots__
-    data = {"format": INDEX_FORMAT, **{name: getattr(manifest, name) for name in names}}
-    write_whole(manifest_path(layout), orjson.dumps(data))
+    """Make `manifest` the one that readers open from now on. Raises OSError if it cannot be written."""
+    data = {item.name: getattr(manifest, item.name) for item in fields(manifest)}
+    for name in (
+        "damage",
+        "waiting",
+    ):  # from the repository's folder on, so that they are right in a copy too
+        data[name] = [[os.path.relpath(row[0], layout.root), *row[1:]] for row in data[name]]
+    line, _ = frame(_body({"format": INDEX_FORMAT, **data}), 0)
+    write_whole(manifest_path(layout), line)
+
+
+def _body(data: dict[str, Any]) -> bytes:
+    return orjson.dumps(data)[:-1] + b',"crc":'
 
 
 def home_of(layout: Layout) -> list[int]:
-    """Return what tells this repository from a copy of it: a copied index has not watched the copied logs."""
-    status = os.stat(layout.logs)
-    return [status.st_dev, status.st_ino]
+    """Return what tells this repository from a copy of it: a copied index has not watched the copied logs.
+
+    The file system's own id outlives a reboot, where a device's number may not; not all have one.
+    """
+    try:
+        inode = os.stat(layout.logs)
+        system = os.statvfs(layout.logs).f_fsid
+    except OSError:
+        return []
+    return [system or inode.st_dev, inode.st_ino]

@@ -1,7 +1,8 @@
 """The Tantivy index over parameters: one document per run, found by the terms of `terms.py`.
 
 Fields: `run` is the run's number; `n` holds numbers and `s` strings by parameter token; `has` holds a
-token for every path that exists, every sequence name and every value in a context.
+token for every path that exists, every sequence name and every value in a context; `document` is a digest
+of all these, by which the index is compared with the state files.
 """
 
 from __future__ import annotations
@@ -10,10 +11,14 @@ import contextlib
 import os
 import shutil
 import tempfile
+import weakref
 from collections.abc import Iterator
-from typing import Any
+from hashlib import blake2b
+from typing import Any, NamedTuple
+from zlib import crc32
 
 import numpy as np
+import orjson
 import tantivy
 from numpy.typing import NDArray
 
@@ -21,23 +26,41 @@ from runstone_writer.state import RunState
 from runstone_writer.values import decode
 
 from . import terms
+from .states import NO_DOCUMENT
 
 WRITER_MEMORY = 64_000_000  # bytes; Tantivy wants at least 15 million a thread
-PROPERTIES = ("name", "experiment", "description", "hash")
+_FOOTER_MAGIC = 1337
+
+Documents = tuple[NDArray[np.int64], NDArray[np.int64]]
+_LOCKS = (".tantivy-meta.lock", ".tantivy-writer.lock")
+
+
+class DamagedParametersError(ValueError):
+    """Tantivy's files are not (all) what was written. They are derived: make them anew."""
 
 
 def schema() -> tantivy.Schema:
     builder = tantivy.SchemaBuilder()
     # integer, not unsigned: deleting by an unsigned term silently deletes nothing in tantivy-py 0.27.
     builder.add_integer_field("run", indexed=True, fast=True)
+    builder.add_integer_field("document", fast=True)
     builder.add_json_field("n", tokenizer_name="raw", index_option="basic", fast=True)
     builder.add_json_field("s", tokenizer_name="raw", index_option="basic")
     builder.add_text_field("has", tokenizer_name="raw", index_option="basic")
     return builder.build()
 
 
-def document(run: int, state: RunState) -> tantivy.Document:
-    """Return the document of a run. Made with from_dict: add_json is off by an ulp on some floats."""
+class Document(NamedTuple):
+    """What the index has of a run. Two runs with equal digests have equal fields."""
+
+    digest: int
+    fields: dict[str, Any]
+
+
+def document(state: RunState) -> Document | None:
+    """Return the document of a run; None for one that no query may find."""
+    if state.deleted or not state.known:
+        return None
     numbers: dict[str, list[float]] = {}
     texts: dict[str, list[str]] = {}
     has: set[str] = set()
@@ -60,12 +83,14 @@ def document(run: int, state: RunState) -> tantivy.Document:
             context = terms.context_token(path, value)
             if context is not None:
                 has.add(context)
-    fields: dict[str, Any] = {"run": run, "has": sorted(has)}
+    fields: dict[str, Any] = {"has": sorted(has)}
     if numbers:
         fields["n"] = numbers
     if texts:
         fields["s"] = texts
-    return tantivy.Document.from_dict(fields, _SCHEMA)
+    data = orjson.dumps(fields, option=orjson.OPT_SORT_KEYS)
+    digest = int.from_bytes(blake2b(data, digest_size=8).digest(), "little", signed=True)
+    return Document(digest or ~NO_DOCUMENT, fields)
 
 
 def _properties(state: RunState) -> Iterator[tuple[str, str]]:
@@ -96,30 +121,53 @@ class ParameterWriter:
     """The one writer of the Tantivy index of an epoch."""
 
     def __init__(self, folder: str) -> None:
+        """Open the index, or make it. Raises DamagedParametersError, and OSError if nothing can be written.
+
+        Every checksum is verified first: Tantivy aborts the whole process when a commit meets damage.
+        """
         os.makedirs(folder, exist_ok=True)
+        self._folder = folder
         for name in os.listdir(folder):
             if name.startswith(".tmp"):  # left by a killed writer, and Tantivy never removes them
                 with contextlib.suppress(OSError):
                     os.unlink(os.path.join(folder, name))
-        self._index = tantivy.Index(_SCHEMA, path=folder)
-        self._writer = self._index.writer(WRITER_MEMORY, 1)
+        damage = damaged_file(folder)
+        if damage is not None:
+            raise DamagedParametersError(f"checksum mismatch in {damage}")
+        with _panics_raised(folder):
+            self._index = tantivy.Index(_SCHEMA, path=folder)
+            self._index.config_reader("manual", 1)
+            self._writer = self._index.writer(WRITER_MEMORY, 1)
+            self._writer.garbage_collect_files()  # segments that a killed writer did not commit
         self._changed = False
 
-    def put(self, run: int, state: RunState, *, known: bool) -> None:
-        """Replace the document of a run (or add it, if it is not `known` yet)."""
-        if known:
-            self._writer.delete_documents_by_term("run", run)
-        if not state.deleted and state.known:
-            self._writer.add_document(document(run, state))
+    def put(self, run: int, found: Document | None, *, replaces: bool) -> None:
+        """Set the document of a run; with `replaces` there is an older one."""
+        with _failures_raised():
+            if replaces:
+                self._writer.delete_documents_by_term("run", run)
+            if found is not None:
+                fields = {"run": run, "document": found.digest, **found.fields}
+                # from_dict: add_json is off by an ulp on some floats
+                self._writer.add_document(tantivy.Document.from_dict(fields, _SCHEMA))
         self._changed = True
 
-    def commit(self) -> None:
+    def commit(self) -> int:
+        """Make everything that was put durable; return the stamp of the index, which only ever grows."""
         if self._changed:
-            self._writer.commit()
+            with _failures_raised():
+                self._writer.commit()
             self._changed = False
+        return stamp_of(self._folder)
+
+    def documents(self) -> Documents:
+        """Return the runs that have a document, and its digest."""
+        with _panics_raised(self._folder):
+            self._index.reload()
+            return _documents(self._index.searcher())
 
     def close(self) -> None:
-        """Finish merges and release Tantivy's lock."""
+        """Finish merges and release Tantivy's lock. What was put and not committed is dropped."""
         self._writer.wait_merging_threads()
 
 
@@ -127,17 +175,42 @@ class ParameterReader:
     """A view of the Tantivy index of an epoch, as of the last `refresh`."""
 
     def __init__(self, folder: str) -> None:
-        """Open the index. Raises ValueError if its files are not (all) there."""
-        self._shadow: tempfile.TemporaryDirectory[str] | None = None
+        """Open the index. Raises DamagedParametersError if its files are not (all) there."""
+        self.folder = folder
+        self._forget_shadow: weakref.finalize[..., ParameterReader] | None = None
+        self._open()
+
+    def _open(self) -> None:
+        self.stamp = stamp_of(self.folder)  # before the index is opened: so that is at least as new
         try:
-            self._index = tantivy.Index.open(folder)
-            self.refresh()
-        except ValueError:
-            if os.access(folder, os.W_OK) and not _is_read_only(folder):
+            self._load(self.folder)
+        except DamagedParametersError:
+            if os.access(self.folder, os.W_OK) and not _is_read_only(self.folder):
                 raise
-            self._shadow = _shadow_of(folder)
-            self._index = tantivy.Index.open(self._shadow.name)
-            self.refresh()
+            self._open_shadow()
+
+    def _open_shadow(self) -> None:
+        """Tantivy makes a lock file to open an index: one on read-only media is opened through links to it."""
+        if self._forget_shadow is not None:
+            self._forget_shadow()
+        shadow = tempfile.mkdtemp(prefix="runstone-")
+        self._forget_shadow = weakref.finalize(self, shutil.rmtree, shadow, ignore_errors=True)
+        for name in os.listdir(self.folder):
+            source, target = os.path.join(self.folder, name), os.path.join(shadow, name)
+            if name.endswith(".json"):
+                shutil.copyfile(source, target)
+            elif name not in _LOCKS:
+                os.symlink(os.path.abspath(source), target)
+        self._load(shadow)
+
+    def _load(self, folder: str) -> None:
+        with _panics_raised(folder):
+            self._index = tantivy.Index.open(folder)
+            self._index.config_reader("manual", 1)  # otherwise it reloads by itself after each commit
+            if self._index.schema != _SCHEMA:
+                raise DamagedParametersError(f"{folder} has another schema")
+            self._index.reload()
+            self._searcher = self._index.searcher()
 
     @property
     def schema(self) -> tantivy.Schema:
@@ -148,8 +221,19 @@ class ParameterReader:
         return self._index.parse_query(text, ["has"])
 
     def refresh(self) -> None:
-        self._index.reload()
-        self._searcher = self._index.searcher()
+        """See what was committed since. Raises DamagedParametersError."""
+        if self._forget_shadow is not None:
+            self._open()
+            return
+        self.stamp = stamp_of(self.folder)
+        with _panics_raised(self.folder):
+            self._index.reload()
+            self._searcher = self._index.searcher()
+
+    def documents(self) -> Documents:
+        """Return the runs that have a document, and its digest."""
+        with _panics_raised(self.folder):
+            return _documents(self._searcher)
 
     @property
     def count(self) -> int:
@@ -157,28 +241,120 @@ class ParameterReader:
         return int(self._searcher.num_docs)
 
     def search(self, query: tantivy.Query, limit: int) -> NDArray[np.int64] | None:
-        """Return the numbers of the runs that match, or None if there are more than `limit`."""
-        result = self._searcher.search(query, limit=limit + 1, count=False)
-        hits = result.hits
-        if len(hits) > limit:
+        """Return the numbers of the runs that match.
+
+        None if there are more than `limit`, or if Tantivy stumbles over damage in its files: then every
+        run has to be looked at.
+        """
+        try:
+            with _panics_raised(self.folder):
+                result = self._searcher.search(query, limit=limit + 1, count=False)
+                hits = result.hits
+                if len(hits) > limit:
+                    return None
+                addresses = [address for _, address in hits]
+                if not addresses:
+                    return np.zeros(0, np.int64)
+                return np.array(self._searcher.fast_field_values("run", addresses), dtype=np.int64)
+        except DamagedParametersError:
             return None
-        addresses = [address for _, address in hits]
-        if not addresses:
-            return np.zeros(0, np.int64)
-        return np.array(self._searcher.fast_field_values("run", addresses), dtype=np.int64)
+
+
+def _documents(searcher: tantivy.Searcher) -> Documents:
+    if not searcher.num_docs:
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    hits = searcher.search(tantivy.Query.all_query(), limit=searcher.num_docs, count=False).hits
+    addresses = [address for _, address in hits]
+    runs, digests = (searcher.fast_field_values(name, addresses) for name in ("run", "document"))
+    return np.array(runs, dtype=np.int64), np.array(digests, dtype=np.int64)
+
+
+@contextlib.contextmanager
+def _panics_raised(folder: str) -> Iterator[None]:
+    """Turn what Tantivy raises for damaged files into an error: ValueError, and panics, which no `except
+    Exception` would stop.
+    """
+    try:
+        yield
+    except ValueError as error:
+        raise DamagedParametersError(f"{folder}: {error}") from error
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":
+            raise
+        raise DamagedParametersError(f"{folder}: {error}") from None
+
+
+@contextlib.contextmanager
+def _failures_raised() -> Iterator[None]:
+    """Tantivy makes ValueErrors of what the disk refuses."""
+    try:
+        yield
+    except ValueError as error:
+        raise OSError(f"Tantivy: {error}") from error
+
+
+def stamp_of(folder: str) -> int:
+    """Return the stamp of the last commit in a folder, -1 if it has none that can be read."""
+    try:
+        stamp: int = _meta(folder)["opstamp"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return -1
+    return stamp
+
+
+def _meta(folder: str) -> Any:
+    """Tantivy's own manifest."""
+    with open(os.path.join(folder, "meta.json"), "rb") as file:
+        return orjson.loads(file.read())
+
+
+def damaged_file(folder: str) -> str | None:
+    """Verify the checksums of the files of the last commit; return the path of the first bad one, or None.
+
+    A file that is missing is left to be found by Tantivy.
+    """
+    try:
+        segments = _meta(folder)["segments"]
+        ids = {segment["segment_id"].replace("-", ""): segment["deletes"] for segment in segments}
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return os.path.join(folder, "meta.json")
+    for name in sorted(os.listdir(folder)):
+        segment, _, kind = name.partition(".")
+        if segment not in ids:
+            continue
+        deletes = ids[segment]
+        if kind.endswith("del") and (deletes is None or kind != f"{deletes['opstamp']}.del"):
+            continue  # of an older commit
+        if not _holds(os.path.join(folder, name)):
+            return os.path.join(folder, name)
+    return None
+
+
+def _holds(path: str) -> bool:
+    """Each file ends in a footer: JSON with the CRC-32 of what stands before it, its length, a magic number."""
+    with open(path, "rb") as file:
+        end = file.seek(0, os.SEEK_END)
+        file.seek(max(end - 8, 0))
+        length, magic = (int.from_bytes(file.read(4), "little") for _ in range(2))
+        body = end - 8 - length
+        if magic != _FOOTER_MAGIC or body < 0:
+            return False
+        file.seek(body)
+        try:
+            expected = orjson.loads(file.read(length))["crc"]
+        except (ValueError, KeyError, TypeError):
+            return False
+        file.seek(0)
+        crc = 0
+        while body:
+            data = file.read(min(body, 1 << 20))
+            if not data:
+                return False
+            crc, body = crc32(data, crc), body - len(data)
+        return bool(crc == expected)
 
 
 def _is_read_only(folder: str) -> bool:
     return bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
-
-
-def _shadow_of(folder: str) -> tempfile.TemporaryDirectory[str]:
-    """Tantivy makes a lock file to open an index, so one on read-only media is opened through links to it."""
-    shadow = tempfile.TemporaryDirectory(prefix="runstone-")
-    for name in os.listdir(folder):
-        source, target = os.path.join(folder, name), os.path.join(shadow.name, name)
-        if name.endswith(".json"):
-            shutil.copyfile(source, target)
-        elif not name.endswith(".lock"):
-            os.symlink(os.path.abspath(source), target)
-    return shadow

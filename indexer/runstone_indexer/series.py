@@ -6,6 +6,7 @@ Steps that advance evenly are kept as (first, stride) and cost nothing.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,9 +15,11 @@ from numpy.typing import NDArray
 
 from .chunk import FLOAT, OBJECT, Chunk, join
 from .columns import Columns
+from .labels import ranges
 
 Array = NDArray[Any]
 
+_FAR = 2**31  # no stride of any training; a limit that keeps sums within 64 bits
 # Where a column of a chunk's points starts is given per chunk; NONE means that it has none.
 NONE = -1
 _TABLE = (
@@ -85,9 +88,12 @@ class _Layout:
 
     def _place_steps(self, steps: Array) -> tuple[int, int, int]:
         if steps.dtype == np.int64:
-            stride = int(steps[1]) - int(steps[0]) if len(steps) > 1 else 0
-            if len(steps) < 3 or bool((np.diff(steps) == stride).all()):
-                return int(steps[0]), stride, NONE
+            first, last = int(steps[0]), int(steps[-1])
+            stride = int(steps[1]) - first if len(steps) > 1 else 0
+            # Differences wrap around at the ends of int64, and so would sums: the last step tells.
+            if last == first + stride * (len(steps) - 1) and -_FAR < stride < _FAR:
+                if len(steps) < 3 or bool((np.diff(steps) == stride).all()):
+                    return first, stride, NONE
             return 0, 0, self._append("steps", self._steps, steps)
         return 0, 1, self._append("steps", self._steps, steps.view(np.int64))
 
@@ -128,6 +134,7 @@ class SeriesFile:
 
     def __init__(self, columns: Columns) -> None:
         self._columns = columns
+        self.name: str = columns.entry["file"]
         self.key = columns["key"]
         self.points = len(columns["values"])
 
@@ -141,6 +148,17 @@ class SeriesFile:
             low += 1
         return found
 
+    def find_many(self, keys: Array) -> list[list[Found]]:
+        """Return, for each of several `run << 32 | place`, what `find` returns."""
+        lows, highs = np.searchsorted(self.key, keys), np.searchsorted(self.key, keys, side="right")
+        rows = ranges(lows, highs - lows)
+        c = self._columns
+        names = ("writer", "start", "count", "kind", "first", "stride", "steps_at", "epochs_at", "ints_at")
+        cells = zip(*(c[name][rows].tolist() for name in names), strict=True)
+        chunks = [self._made(*cell) for cell in cells]
+        ends = np.cumsum(highs - lows).tolist()
+        return [chunks[start:end] for start, end in pairwise([0, *ends])]
+
     def all(self, buffer: SeriesBuffer) -> None:
         """Add every chunk to `buffer`: how files are merged."""
         for row in range(len(self.key)):
@@ -150,26 +168,41 @@ class SeriesFile:
 
     def _chunk(self, row: int) -> Found:
         c = self._columns
-        start, count, kind = int(c["start"][row]), int(c["count"][row]), int(c["kind"][row])
-        epochs_at, ints_at = int(c["epochs_at"][row]), int(c["ints_at"][row])
+        names = ("writer", "start", "count", "kind", "first", "stride", "steps_at", "epochs_at", "ints_at")
+        return self._made(*(int(c[name][row]) for name in names))
+
+    def _made(
+        self,
+        writer: int,
+        start: int,
+        count: int,
+        kind: int,
+        first: int,
+        stride: int,
+        steps_at: int,
+        epochs_at: int,
+        ints_at: int,
+    ) -> Found:
+        c, end = self._columns, start + count
+        if steps_at != NONE:
+            steps = c["steps"][steps_at : steps_at + count]
+            steps = steps.view(np.float64) if stride == 1 else steps
+        elif stride:
+            steps = np.arange(0, stride * count, stride, dtype=np.int64)
+            steps += first
+        else:
+            steps = np.full(count, first, np.int64)
         chunk = Chunk(
-            self._steps(row, count),
-            c["values"][start : start + count],
-            c["times"][start : start + count],
+            steps,
+            c["values"][start:end],
+            c["times"][start:end],
             None if epochs_at == NONE else c["epochs"][epochs_at : epochs_at + count],
             kind,
             None if ints_at == NONE else c["ints"][ints_at : ints_at + count],
             {} if kind == FLOAT else self._exact(start, count, kind),
+            ordered=steps_at == NONE and stride >= 0,
         )
-        return Found(int(c["writer"][row]), chunk)
-
-    def _steps(self, row: int, count: int) -> Array:
-        c = self._columns
-        at, stride = int(c["steps_at"][row]), int(c["stride"][row])
-        if at == NONE:
-            return int(c["first"][row]) + stride * np.arange(count, dtype=np.int64)
-        steps = c["steps"][at : at + count]
-        return steps.view(np.float64) if stride == 1 else steps
+        return Found(writer, chunk)
 
     def _exact(self, start: int, count: int, kind: int) -> dict[int, Any]:
         places = self._columns["exact_at"]

@@ -12,24 +12,37 @@ from numpy.typing import NDArray
 from runstone_writer.state import RunState
 
 from .columns import Columns
+from .labels import Labels, label_columns
 from .summary import Summary
 from .table import Table, table_columns
 
 Array = NDArray[Any]
 
 ARCHIVED, DELETED, KNOWN, ENDED = 1, 2, 4, 8  # bits of the column `flags`
+NO_DOCUMENT = 0  # in the column `document`: the run is not in the Tantivy index
+GONE = ""  # in place of a run's hash: what had this number is not there any more
 
 
 class StateRow:
     """A run as the index has it: its number, its state, how much of which logs has been read."""
 
-    __slots__ = ("files", "read", "run", "state")
+    __slots__ = ("blob", "document", "files", "read", "run", "state")
 
-    def __init__(self, run: int, state: RunState, files: int = 0, read: int = 0) -> None:
+    def __init__(
+        self, run: int, state: RunState, files: int = 0, read: int = 0, document: int = NO_DOCUMENT
+    ) -> None:
         self.run = run
         self.state = state
         self.files = files  # how many log files it has
         self.read = read  # how many bytes they had
+        self.document = document  # the digest of its document in the Tantivy index
+        self.blob = b""  # the state as JSON, once it has been asked for
+
+    def dump(self) -> bytes:
+        """Return the state as JSON. Not to be called before the state is as it will stay."""
+        if not self.blob:
+            self.blob = dump_state(self.state)
+        return self.blob
 
 
 def name_key(run_hash: str) -> int:
@@ -39,7 +52,7 @@ def name_key(run_hash: str) -> int:
 
 def state_columns(rows: list[StateRow]) -> dict[str, Array]:
     """Return the columns of a state file. `rows` are sorted by run."""
-    blobs = [dump_state(row.state) for row in rows]
+    blobs = [row.dump() for row in rows]
     names = np.array([name_key(row.state.run) for row in rows], dtype=np.uint64)
     order = np.argsort(names, kind="stable")
     return {
@@ -49,11 +62,13 @@ def state_columns(rows: list[StateRow]) -> dict[str, Array]:
         "hash": np.array([row.state.run.encode() for row in rows], dtype=np.bytes_),
         "files": np.array([row.files for row in rows], dtype=np.int32),
         "read": np.array([row.read for row in rows], dtype=np.int64),
+        "document": np.array([row.document for row in rows], dtype=np.int64),
         "name": names[order],
         "name_row": order.astype(np.int64),
         "end": np.cumsum([0] + [len(blob) for blob in blobs]).astype(np.int64),
         "state": np.frombuffer(b"".join(blobs), np.uint8),
         **table_columns([row.state for row in rows]),
+        **label_columns([row.state for row in rows]),
     }
 
 
@@ -74,6 +89,11 @@ def load_state(data: bytes) -> RunState:
     return state
 
 
+def gone(run: int) -> StateRow:
+    """Return the row that hides the rows that a number has in older files."""
+    return StateRow(run, RunState(GONE))
+
+
 def _flags(state: RunState) -> int:
     ended = state.ended is not None
     return ARCHIVED * state.archived | DELETED * state.deleted | KNOWN * state.known | ENDED * ended
@@ -84,19 +104,20 @@ class StateFile:
 
     def __init__(self, columns: Columns) -> None:
         self._columns = columns
+        self.name: str = columns.entry["file"]
         self.run = columns["run"]
         self.table = Table(self.column, len(self.run))
+        self.labels = Labels(self.column)
 
     def row_of(self, run: int) -> int | None:
         """Return the row of a run, or None."""
         row = int(np.searchsorted(self.run, run))
         return row if row < len(self.run) and self.run[row] == run else None
 
-    def row_named(self, run_hash: str) -> int | None:
-        """Return the row of the run with a hash, or None."""
+    def row_named(self, run_hash: str, key: int) -> int | None:
+        """Return the row of the run with a hash, or None. `key` is name_key(run_hash)."""
         names = self._columns["name"]
-        key = np.uint64(name_key(run_hash))
-        at = int(np.searchsorted(names, key))
+        at = int(np.searchsorted(names, np.uint64(key)))
         while at < len(names) and names[at] == key:
             row = int(self._columns["name_row"][at])
             if self.hash(row) == run_hash:
@@ -114,11 +135,13 @@ class StateFile:
         start, end = self._columns["end"][row : row + 2].tolist()
         return self._columns["state"][start:end].tobytes()
 
+    def extent(self, row: int) -> tuple[int, int]:
+        """Return how many logs of the run have been read, and how many bytes of them."""
+        return int(self._columns["files"][row]), int(self._columns["read"][row])
+
     def load(self, row: int) -> StateRow:
-        c = self._columns
-        return StateRow(
-            int(self.run[row]), load_state(self.blob(row)), int(c["files"][row]), int(c["read"][row])
-        )
+        numbers = (int(self._columns[name][row]) for name in ("files", "read", "document"))
+        return StateRow(int(self.run[row]), load_state(self.blob(row)), *numbers)
 
     def column(self, name: str) -> Array:
         return self._columns[name]

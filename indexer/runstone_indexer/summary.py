@@ -1,8 +1,8 @@
-"""The summary of a sequence: what is indexed of its points. Merging is exact and order-independent.
+"""The summary of a sequence: what is indexed of its points. The same however the points come in.
 
-`first` and `last` go by (step, writer), `min`, `max` and `mean` leave NaN out. The sum behind the mean is
-kept exactly (as floats that add up to it without rounding), so that an index built in pieces and one
-built at once give the same mean, to the last bit.
+`first` and `last` go by (step, writer, position), `min`, `max` and `mean` leave NaN out. The sum behind the
+mean is kept exactly (as floats that add up to it without rounding, or as a fraction where it is too large),
+so that an index built in pieces and one built at once give the same mean, to the last bit.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ class Summary:
         """Take in a batch of one writer's points, in the order of its log.
 
         `values` are the points' values; `numbers` the same as a float64 array when all of them are floats
-        (then faster), and None for values that are not numbers (only steps and count are kept).
+        (then faster), and None for others: numbers among those go to `add_numbers`.
         """
         lowest, highest = int(np.argmin(steps)), len(steps) - 1 - int(np.argmax(steps[::-1]))
-        first = (steps[lowest].item(), writer, values[lowest])
-        last = (steps[highest].item(), writer, values[highest])
+        first = (_plain(steps[lowest].item()), writer, values[lowest])
+        last = (_plain(steps[highest].item()), writer, values[highest])
         if self.first is None or first[:2] < self.first[:2]:
             self.first = first
         if self.last is None or last[:2] >= self.last[:2]:
@@ -66,29 +66,28 @@ class Summary:
             self.nans += len(numbers) - len(kept)
             if not len(kept):
                 return
-            low, high, values = float(kept.min()), float(kept.max()), kept.tolist()
+            numbers, low, high, values = kept, float(kept.min()), float(kept.max()), kept.tolist()
+        if low == 0.0 or high == 0.0:
+            low, high = _with_sign(low, numbers), _with_sign(high, numbers, highest=True)
         self._widen(low, high)
         if math.isinf(low) or math.isinf(high):
             values = [value for value in values if not math.isinf(value)]
         if isinstance(self.sums, Fraction):
-            self.sums += sum(map(Fraction, values))
-            return
-        try:
+            self.sums = _parts_of(self.sums + sum(map(Fraction, values)))
+        else:
             self.sums = _exact(values + self.sums)
-        except OverflowError:
-            self.sums = sum(map(Fraction, values + self.sums), Fraction(0))
 
     def _widen(self, low: Number, high: Number) -> None:
-        self.low = low if self.low is None else min(self.low, low)
-        self.high = high if self.high is None else max(self.high, high)
+        self.low = low if self.low is None else min(self.low, low, key=_order)
+        self.high = high if self.high is None else max(self.high, high, key=_order)
 
     def mean(self) -> float | None:
         """Return the mean of the values that are numbers, or None if there are none."""
         count = self.count - self.nans
         if not count or self.low is None or self.high is None:
             return None
-        if math.isinf(self.high) or math.isinf(self.low):
-            ends = {end for end in (self.low, self.high) if math.isinf(end)}
+        ends = {end for end in (self.low, self.high) if end in (math.inf, -math.inf)}
+        if ends:
             return math.nan if len(ends) == 2 else float(ends.pop())
         if not self.ints and isinstance(self.sums, list):
             return math.fsum(self.sums) / count
@@ -109,8 +108,9 @@ class Summary:
     def load(cls, row: list[Any]) -> Summary:
         summary = cls()
         summary.count, summary.nans, first, last, low, high, ints, sums = row
-        summary.first = None if first is None else (first[0], first[1], from_json(first[2]))
-        summary.last = None if last is None else (last[0], last[1], from_json(last[2]))
+        value_of = from_json if low is not None or summary.nans else _as_is  # a text may well be "nan"
+        summary.first = None if first is None else (first[0], first[1], value_of(first[2]))
+        summary.last = None if last is None else (last[0], last[1], value_of(last[2]))
         summary.low, summary.high = from_json(low), from_json(high)
         summary.ints = int(ints, 16) if ints else 0
         exact = isinstance(sums, list) and sums and isinstance(sums[0], str)
@@ -136,10 +136,51 @@ def from_json(value: Any) -> Any:
     return value
 
 
-def _exact(values: list[float]) -> list[float]:
-    """Return a few floats with exactly the same sum."""
+def _as_is(value: Any) -> Any:
+    return value
+
+
+def _plain(step: Number) -> Number:
+    """Steps that came among fractional ones are floats: the same step is the same number in any company."""
+    return int(step) if isinstance(step, float) and step.is_integer() else step
+
+
+def _order(number: Number) -> tuple[Number, int]:
+    """Order equal numbers too, so that it does not matter which of them comes first: -0.0, 0, 0.0."""
+    if isinstance(number, int):
+        return number, 1
+    return number, 0 if number == 0.0 and math.copysign(1.0, number) < 0.0 else 2
+
+
+def _with_sign(end: float, numbers: NDArray[Any], *, highest: bool = False) -> float:
+    """As numpy takes either zero for the lowest or highest number."""
+    if end != 0.0:
+        return end
+    negative = np.signbit(numbers[numbers == 0.0])
+    return -0.0 if (negative.all() if highest else negative.any()) else 0.0
+
+
+def _exact(values: list[float]) -> list[float] | Fraction:
+    """Return a few floats with exactly the same sum; the sum itself if it is too large for them."""
     parts: list[float] = []
-    while rest := math.fsum(values):
-        parts.append(rest)
-        values.append(-rest)
+    rests = values.copy()
+    try:
+        while rest := math.fsum(rests):
+            parts.append(rest)
+            rests.append(-rest)
+    except OverflowError:
+        return _parts_of(sum(map(Fraction, values), Fraction(0)))
+    return parts
+
+
+def _parts_of(total: Fraction) -> list[float] | Fraction:
+    """The same as `_exact` of any floats with that sum."""
+    parts: list[float] = []
+    rest = total
+    while rest:
+        try:
+            parts.append(float(rest))
+        except OverflowError:
+            return total
+        rest -= Fraction(parts[-1])
     return parts

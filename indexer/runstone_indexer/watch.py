@@ -1,8 +1,9 @@
 """Following the logs: index what is there, then whatever comes, until told to stop.
 
-Notifications are hints that save time; the truth is a look at the sizes of the logs that may grow, every
-POLL_SECONDS. So a lost notification, a file system without any (NFS) or an observer that dies costs
-a moment's delay and nothing else.
+The truth is a look at the sizes of the logs that may grow, every POLL_SECONDS. A notification only makes that
+look come sooner when a run begins; a file system without any (NFS), or an observer that dies, costs a
+moment's delay and nothing else. The logs themselves are not watched: each point would be an event, and
+queries see what is not indexed yet anyway.
 """
 
 from __future__ import annotations
@@ -12,19 +13,18 @@ import threading
 import time
 from collections.abc import Callable
 
-from watchdog.events import FileCreatedEvent, FileModifiedEvent, FileSystemEvent, FileSystemEventHandler
+from watchdog.events import FileCreatedEvent, FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
-from watchdog.observers.api import BaseObserver, ObservedWatch
+from watchdog.observers.api import BaseObserver
 
-from .discovery import hinted
+from runstone_writer.errors import IndexBusyError, StoreError
+
 from .indexer import Indexer, Report
 
 POLL_SECONDS = 1.0
 SWEEP_SECONDS = 600.0  # how often every folder is looked at, for logs that no hint tells of
-QUIET_SECONDS = 0.05  # events come in bursts: wait that long for the rest of one
-WATCH_LIMIT = 512  # run folders watched at once; more of them are left to the poll
-
-_EVENTS: list[type[FileSystemEvent]] = [FileCreatedEvent, FileModifiedEvent]
+RETRY_SECONDS = 5.0  # after the disk refused to take an index
+QUIET_SECONDS = 0.2  # runs begin in bursts: wait that long for the rest of one
 
 logger = logging.getLogger("runstone.index")
 
@@ -35,68 +35,70 @@ class Watcher(FileSystemEventHandler):
     def __init__(self, indexer: Indexer, on_pass: Callable[[Report], None] | None = None) -> None:
         self._indexer = indexer
         self._on_pass = on_pass
-        self._changed = threading.Event()
-        self._stopped = False
-        self._observer: BaseObserver | None = None
-        self._watches: dict[str, ObservedWatch] = {}
+        self._begun = threading.Event()  # a run has begun, or the watcher is to stop
+        self._stop_asked = threading.Event()
+        self._refused = False
 
     def on_any_event(self, event: FileSystemEvent) -> None:
         del event  # whatever it was, the sizes tell
-        self._changed.set()
+        self._begun.set()
 
     def stop(self) -> None:
         """End :meth:`run` after what it is doing. May be called from a signal handler."""
-        self._stopped = True
-        self._changed.set()
+        self._stop_asked.set()
+        self._begun.set()
 
     def run(self) -> None:
-        """Index, and go on doing so. Raises IndexBusyError if another process does."""
+        """Index, and go on doing so. Raises IndexBusyError if another process does.
+
+        A disk that is full, or refuses in another way, is tried again: nothing is lost meanwhile.
+        """
         with self._indexer:
-            self._start_observer()
+            observer = self._started_observer()
             try:
                 self._follow()
             finally:
-                if self._observer is not None:
-                    self._observer.stop()
-                    self._observer.join()
+                if observer is not None:
+                    observer.stop()
+                    observer.join()
 
     def _follow(self) -> None:
         swept = -SWEEP_SECONDS
-        while not self._stopped:
-            self._changed.clear()
+        while not self._stop_asked.is_set():
+            self._begun.clear()
             full = time.monotonic() - swept >= SWEEP_SECONDS
+            report = self._pass(full=full)
+            if report is None:
+                self._stop_asked.wait(RETRY_SECONDS)
+                continue
             if full:
                 swept = time.monotonic()
-            report = self._indexer.run_once(full=full)
             if self._on_pass is not None and (report.runs or full):
                 self._on_pass(report)
-            self._watch_active()
             # A pass costs a few fsyncs: wait at least as long as it took, so that they stay a small share.
-            if self._changed.wait(POLL_SECONDS) and not self._stopped:
-                time.sleep(max(QUIET_SECONDS, min(report.seconds, POLL_SECONDS)))
+            if self._begun.wait(POLL_SECONDS):
+                self._stop_asked.wait(max(QUIET_SECONDS, min(report.seconds, POLL_SECONDS)))
 
-    def _start_observer(self) -> None:
+    def _pass(self, *, full: bool) -> Report | None:
+        """Return the report of one pass; None if the index could not be written."""
+        try:
+            report = self._indexer.run_once(full=full)
+        except IndexBusyError:
+            raise
+        except StoreError as error:
+            if not self._refused:
+                logger.warning("%s", error)
+            self._refused = True
+            return None
+        self._refused = False
+        return report
+
+    def _started_observer(self) -> BaseObserver | None:
         observer = Observer()
         try:
-            observer.schedule(self, self._indexer.layout.live, event_filter=_EVENTS)
+            observer.schedule(self, self._indexer.layout.live, event_filter=[FileCreatedEvent])
             observer.start()
         except OSError as error:  # out of inotify instances, or a file system without them
             logger.warning("no notifications from the file system (%s): polling", error)
-            return
-        self._observer = observer
-
-    def _watch_active(self) -> None:
-        """Watch the folders of the runs that are being written, and of no others."""
-        if self._observer is None:
-            return
-        layout = self._indexer.layout
-        active = list(hinted(layout))[:WATCH_LIMIT]
-        for run in [run for run in self._watches if run not in active]:
-            self._observer.unschedule(self._watches.pop(run))
-        for run in active:
-            if run not in self._watches:
-                try:
-                    folder = layout.run_folder(run)
-                    self._watches[run] = self._observer.schedule(self, folder, event_filter=_EVENTS)
-                except OSError:
-                    return  # the limit on watches, or a folder that is gone: the poll sees to it
+            return None
+        return observer

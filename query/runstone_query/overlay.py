@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any
+import contextlib
 
-from runstone_indexer.chunk import Chunk
-from runstone_indexer.discovery import changed_shards, hinted, log_sizes, runs_in_shard, sweep
-from runstone_indexer.fold import fold_points
+from runstone_indexer.discovery import (
+    RunFolder,
+    changed_shards,
+    hinted,
+    look_into,
+    runs_in_shard,
+    shard_marks,
+    sweep,
+)
 from runstone_indexer.generation import Generation
 from runstone_indexer.manifest import home_of
+from runstone_indexer.reading import read_on
 from runstone_writer.layout import Layout
-from runstone_writer.replay import Problem, replay
-from runstone_writer.state import RunState, WriterState
+from runstone_writer.replay import Problem
+from runstone_writer.state import RunState
 
 from .record import Record, TailChunks
+
+OLDER_GENERATIONS = 2  # that tails may stand on besides the newest
+POINTS_KEPT = 200_000  # read from logs by one tail, before it moves on to a newer generation
+NOTHING = (-1, -1)  # the extent of a folder that nothing is known of
 
 
 class Tail:
@@ -23,36 +34,66 @@ class Tail:
         self._layout = layout
         self.generation = generation
         row = None if generation is None else generation.find(run)
-        self.number = None if row is None else row.run
+        self.number = None if row is None else row.run  # in the newest generation
+        self.base = self.number  # in the one that this tail goes on from
         self.state = RunState(run) if row is None else row.state
-        self._files = -1 if row is None else row.files
-        self._total = -1 if row is None else row.read
+        self._read_to = NOTHING if row is None else (row.files, row.read)
+        self._seen = NOTHING
+        self._proven = row is None
         self._chunks: TailChunks = {}
-        self.is_fresh = False  # whether there is anything that the index does not have
-        self.problems: list[Problem] = []
+        self._damage: list[Problem] = []
+        self._waiting: list[Problem] = []
+        self.points = 0  # read from logs
+        self.bytes_read = 0
+        self.tails: list[Problem] = []  # lines that are not complete: being written, or torn
+        self.is_whole = True  # whether reading went as it should
+        self._has_news = False
 
-    def update(self) -> None:
-        """Read on to the end of the logs."""
-        sizes = log_sizes(self._layout, self.state.run)
-        if (len(sizes), sum(sizes.values())) == (self._files, self._total):
-            return
-        done = replay(self._layout, self.state, list(sizes), self._take)
-        self._files, self._total = len(sizes), sum(sizes.values()) if not done.bytes_left else -1
-        self.problems += done.problems
-        self.is_fresh = self.is_fresh or done.bytes_read > 0
+    @property
+    def is_fresh(self) -> bool:
+        """Whether there is anything that the index does not have."""
+        return self._has_news and self.is_whole
 
-    def _take(self, state: RunState, writer: WriterState, rows: list[list[Any]]) -> None:
-        def add(place: int, by: int, chunk: Chunk) -> None:
-            self._chunks.setdefault(place, []).append((by, chunk))
+    @property
+    def problems(self) -> list[Problem]:
+        """What was found damaged or unreadable on the way."""
+        return self._damage + self._waiting
 
+    def update(self, folder: RunFolder | None = None) -> None:
+        """Read on to the end of the logs; `folder` is what the run's folder was just seen to hold."""
         try:
-            fold_points(state, writer, rows, add)
-        except ValueError as error:
-            folder = self._layout.run_folder(state.run)
-            self.problems.append(Problem(folder, 0, 0, str(error)))
+            folder = folder or look_into(self._layout, self.state.run)
+            known = (self._read_to,) if self._waiting else (self._read_to, self._seen)
+            if folder.extent not in known or not self._proven:
+                self._read(folder)
+        except Exception as error:  # whatever is wrong with one run, the others can be asked
+            self.is_whole = False
+            where = self._layout.run_folder(self.state.run)
+            self._waiting = [Problem(where, 0, 0, f"cannot be read: {type(error).__name__}: {error}")]
+
+    def _read(self, folder: RunFolder) -> None:
+        reading = read_on(self._layout, self.state, folder)
+        if reading.started_over:
+            self.base, self._chunks, self.points, self._has_news = None, {}, 0, True
+        self.state, self.tails = reading.state, reading.tails
+        for place, by, chunk in reading.chunks:
+            self._chunks.setdefault(place, []).append((by, chunk))
+            self.points += len(chunk.steps)
+        self._damage += reading.damage
+        self._waiting = reading.unread
+        self.bytes_read += reading.bytes_read
+        self._has_news = self._has_news or reading.bytes_read > 0
+        self._read_to, self._seen, self._proven = (len(folder.sizes), reading.extent), folder.extent, True
+        if not reading.extent:  # writers of whom nothing has been read yet do not make a run
+            self.state = RunState(self.state.run)
+
+    def positions(self) -> dict[tuple[str, int], int]:
+        """Return how far each log has been read."""
+        writers = self.state.writers.values()
+        return {(w.writer, part): at[0] for w in writers for part, at in enumerate(w.parts)}
 
     def record(self) -> Record:
-        return Record.fresh(self.generation, self.number, self.state, dict(self._chunks))
+        return Record.fresh(self.generation, self.base, self.state, dict(self._chunks))
 
 
 class Overlay:
@@ -61,14 +102,14 @@ class Overlay:
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
         self._tails: dict[str, Tail] = {}
-        self._swept: Generation | None = None
+        self._proven: set[str] = set()  # runs whose logs were seen to be the ones that the index has read
 
     def tail(self, run: str, generation: Generation | None) -> Tail:
         """Return the tail of a run, read to the end."""
-        tail = self._tails.get(run)
-        if tail is None or tail.generation is not generation:
-            tail = self._tails[run] = Tail(self._layout, run, generation)
-        tail.update()
+        is_kept = run in self._tails
+        tail = self._brought_up(run, generation, None)
+        if not is_kept and not tail.is_fresh:
+            del self._tails[run]
         return tail
 
     def candidates(self) -> dict[str, None]:
@@ -79,26 +120,80 @@ class Overlay:
 
     def fresh(self, hints: dict[str, None], generation: Generation | None) -> dict[str, Tail]:
         """Return the runs with something unread, by hash, each read to the end."""
-        runs = hints if generation is None else {**hints, **self._without_hint(generation)}
-        if generation is None:
-            runs = {**hints, **dict.fromkeys(sweep(self._layout))}
-        for run in [run for run in self._tails if run not in runs]:
-            del self._tails[run]
+        runs = {**hints, **self._without_hint(generation)}
+        self._let_go(runs, generation)
         found = {}
         for run in runs:
-            tail = self.tail(run, generation)
+            folder = None
+            with contextlib.suppress(OSError):  # it is for the tail to say what is wrong
+                folder = look_into(self._layout, run)
+            if (
+                generation is not None
+                and folder is not None
+                and self._is_covered(run, folder, generation, hints)
+            ):
+                self._tails.pop(run, None)
+                continue
+            tail = self._brought_up(run, generation, folder)
             if tail.is_fresh:
                 found[run] = tail
         return found
 
-    def _without_hint(self, generation: Generation) -> dict[str, None]:
+    def _is_covered(
+        self, run: str, folder: RunFolder, generation: Generation, hints: dict[str, None]
+    ) -> bool:
+        """Whether the index has all of a run. One that is being written is compared with its logs once."""
+        place = generation.place(run)
+        if place is None or place[0].extent(place[1]) != folder.extent:
+            return False
+        return run not in hints or run in self._proven
+
+    def _brought_up(self, run: str, generation: Generation | None, folder: RunFolder | None) -> Tail:
+        tail = self._tails.get(run)
+        if tail is not None and tail.generation is not generation:
+            tail = self._moved(tail, generation)
+        if tail is None or not tail.is_whole:
+            tail = self._tails[run] = Tail(self._layout, run, generation)
+        tail.update(folder)
+        self._proven.add(run)
+        return tail
+
+    def _moved(self, tail: Tail, generation: Generation | None) -> Tail | None:
+        """Return a tail that stands on an older generation, if it can be used with a newer one."""
+        if generation is None:
+            return None
+        place = generation.place(tail.state.run)
+        tail.number = None if place is None else int(place[0].run[place[1]])
+        return tail if tail.base in (None, tail.number) else None
+
+    def _let_go(self, runs: dict[str, None], generation: Generation | None) -> None:
+        """Forget tails that nobody asks for, and those that stand on what is too old.
+
+        A tail stays right whatever is published after it: it goes on from the generation that it began
+        with. Beginning anew each time costs more than reading what has come since.
+        """
+        used = [t.generation for t in self._tails.values() if t.generation is not None]
+        older = sorted({g.manifest.generation for g in used if g is not generation})[-OLDER_GENERATIONS:]
+        for run, tail in list(self._tails.items()):
+            if run not in runs or not self._may_stay(tail, generation, older):
+                del self._tails[run]
+
+    def _may_stay(self, tail: Tail, generation: Generation | None, older: list[int]) -> bool:
+        base = tail.generation
+        if base is generation:
+            return True
+        if base is None or generation is None or base.manifest.epoch != generation.manifest.epoch:
+            return False
+        return base.manifest.generation in older and tail.points < POINTS_KEPT
+
+    def _without_hint(self, generation: Generation | None) -> dict[str, None]:
         """Runs that no hint tells of: in folders that have changed; anywhere if the index came as a copy."""
-        manifest = generation.manifest
-        if manifest.home != home_of(self._layout):
+        if generation is None or generation.manifest.home != home_of(self._layout):
             return dict.fromkeys(sweep(self._layout))
         found: dict[str, None] = {}
-        for shard in changed_shards(self._layout, manifest.shards):
-            for run in runs_in_shard(self._layout, shard):
-                if run in self._tails or generation.find(run) is None:
-                    found[run] = None
+        for shard in changed_shards(shard_marks(self._layout), generation.manifest.shards):
+            with contextlib.suppress(OSError):
+                for run in runs_in_shard(self._layout, shard):
+                    if run in self._tails or not generation.knows(run):
+                        found[run] = None
         return found

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from runstone_indexer.columns import Columns
-from runstone_indexer.discovery import log_sizes, sweep
-from runstone_indexer.generation import Generation, open_generation
-from runstone_writer.layout import Layout, is_safe_hash
-from runstone_writer.replay import Problem, replay
-from runstone_writer.state import RunState, WriterState
+from runstone_indexer.discovery import sweep
+from runstone_indexer.generation import Generation, fault_of, open_generation
+from runstone_indexer.manifest import index_folder
+from runstone_indexer.parameters import damaged_file
+from runstone_writer.layout import Layout, is_safe_hash, parse_log_name, shard
+from runstone_writer.replay import Problem
+from runstone_writer.state import RunState
 
 from .overlay import Tail
 from .record import Record
 
+PATIENCE = 100  # attempts to read a run that is being written up to the same place twice
 Progress = Callable[[int, int], None]
 
 
@@ -42,104 +45,163 @@ class Verdict:
 
 
 def verify(layout: Layout, progress: Progress | None = None) -> Verdict:
-    """Read everything and compare. Changes nothing."""
+    """Read everything and compare. Changes nothing. Runs may be written and indexed meanwhile."""
     verdict = Verdict()
     generation = _checked_index(layout, verdict)
-    _foreign_folders(layout, verdict)
+    verdict.foreign += list(_foreign(layout))
     runs = list(sweep(layout))
     for count, run in enumerate(runs):
         _verify_run(layout, run, generation, verdict)
         if progress is not None:
             progress(count + 1, len(runs))
+    if generation is not None:
+        _verify_runs(layout, set(runs), generation, verdict)
     verdict.runs = len(runs)
     return verdict
 
 
 def _checked_index(layout: Layout, verdict: Verdict) -> Generation | None:
+    """Return the index, if it is there and every checksum in it is right."""
     generation = open_generation(layout)
     if generation is None:
+        fault = fault_of(layout)
+        if fault is not None:
+            verdict.index.append(Problem(index_folder(layout), 0, 0, f"cannot be used: {fault}"))
         return None
     for entry in generation.manifest.states + generation.manifest.series:
         columns = Columns(generation.folder, entry)
-        bad = columns.check()
-        if bad is not None:
-            verdict.index.append(Problem(columns.path, 0, entry["size"], f"checksum mismatch in {bad}"))
+        damage = columns.damage()
+        if damage is not None:
+            verdict.index.append(Problem(columns.path, 0, entry["size"], damage))
+    bad = damaged_file(generation.parameters.folder)
+    if bad is not None:
+        verdict.index.append(Problem(bad, 0, os.stat(bad).st_size, "checksum mismatch"))
     return None if verdict.index else generation
 
 
-def _foreign_folders(layout: Layout, verdict: Verdict) -> None:
-    for folder, _, files in os.walk(layout.logs):
-        depth = os.path.relpath(folder, layout.logs).count(os.sep)
-        name = os.path.basename(folder)
-        if depth == 1 and not is_safe_hash(name):
-            verdict.foreign.append(Problem(folder, 0, 0, "not a run's folder"))
-        if depth != 1:
-            verdict.foreign += [
-                Problem(os.path.join(folder, f), 0, 0, "not a log of Runstone's") for f in files
-            ]
+def _foreign(layout: Layout) -> Iterator[Problem]:
+    """Yield what is in the logs' folders and is neither a run's folder nor a log."""
+    for folder, folders, files in os.walk(layout.logs):
+        parts = os.path.relpath(folder, layout.logs).split(os.sep)
+        where = 0 if parts == ["."] else len(parts)
+        if where == 2:
+            if not is_safe_hash(parts[1]) or shard(parts[1]) != parts[0]:
+                yield Problem(folder, 0, 0, "not a run's folder")
+                folders.clear()
+            else:
+                names = [name for name in (*folders, *files) if parse_log_name(name) is None]
+                yield from _named(folder, names)
+                folders.clear()
+        else:
+            yield from _named(folder, files)
+
+
+def _named(folder: str, names: list[str]) -> Iterator[Problem]:
+    for name in sorted(names):
+        yield Problem(os.path.join(folder, name), 0, 0, "not a log of Runstone's")
 
 
 def _verify_run(layout: Layout, run: str, generation: Generation | None, verdict: Verdict) -> None:
     tail = Tail(layout, run, None)
     tail.update()
-    names = log_sizes(layout, run)
-    verdict.logs += len(names)
-    # Once more for the torn tails, which a query does not care about.
-    done = replay(layout, RunState(run), list(names), _ignore)
-    verdict.bytes_read += done.bytes_read
+    verdict.logs += len(tail.positions())
+    verdict.bytes_read += tail.bytes_read
     verdict.damage += tail.problems
-    verdict.tails += done.tails
-    folder = layout.run_folder(run)
-    foreign = layout.foreign_names(run)
-    verdict.foreign += [
-        Problem(os.path.join(folder, name), 0, 0, "not a log of Runstone's") for name in foreign
-    ]
+    verdict.tails += tail.tails
     if generation is None:
         return
     indexed = Tail(layout, run, generation)
     if indexed.number is None:
         return
     indexed.update()
+    if not _at_one_place(tail, indexed):
+        return
     difference = compare(tail.record(), indexed.record())
+    if indexed.base is None:
+        difference = "it was made from other logs, which are not there any more"
     if difference:
+        folder = layout.run_folder(run)
         verdict.index.append(
             Problem(folder, 0, 0, f"the index says something else than the logs: {difference}")
         )
     verdict.indexed += 1
 
 
-def _ignore(_state: RunState, _writer: WriterState, _rows: list[list[Any]]) -> None:
-    return None
+def _at_one_place(one: Tail, other: Tail) -> bool:
+    """Read on in both until both have read the same: the run may be being written."""
+    for _ in range(PATIENCE):
+        if one.positions() == other.positions():
+            return True
+        one.update()
+        other.update()
+    return False
+
+
+def _verify_runs(layout: Layout, runs: set[str], generation: Generation, verdict: Verdict) -> None:
+    """Compare which runs there are: in the logs, in the state files and in the Tantivy index."""
+    documents = dict(zip(*(found.tolist() for found in generation.parameters.documents()), strict=True))
+    is_newer = generation.parameters.stamp != generation.manifest.parameters
+    for file, rows in generation.locate(None):
+        for row in rows.tolist():
+            run, number = file.hash(row), int(file.run[row])
+            if run not in runs and not os.path.isdir(layout.run_folder(run)):
+                verdict.index.append(Problem(layout.run_folder(run), 0, 0, "indexed, and not there any more"))
+            if documents.pop(number, None) != int(file.column("document")[row]) and not is_newer:
+                verdict.index.append(
+                    Problem(layout.run_folder(run), 0, 0, "its parameters are indexed wrong")
+                )
+    if documents and not is_newer:
+        count = f"parameters of {len(documents):,} runs that there are not are indexed"
+        verdict.index.append(Problem(generation.parameters.folder, 0, 0, count))
 
 
 def compare(one: Record, other: Record) -> str:
     """Return in what two records of a run differ, down to each point; empty if in nothing."""
-    a, b = one.state, other.state
-    for what in ("name", "experiment", "tags", "archived", "deleted", "created", "ended"):
-        if getattr(a, what) != getattr(b, what):
-            return what
-    if repr(a.params.tree()) != repr(b.params.tree()):  # repr: NaN is not equal to itself
-        return "parameters"
-    if sorted(a.writers) != sorted(b.writers):
-        return "writers"
-    sequences = {sequence.identity: sequence for sequence in b.sequences}
-    if sorted(sequences) != sorted(sequence.identity for sequence in a.sequences):
-        return "the list of sequences"
-    for sequence in a.sequences:
-        twin = sequences[sequence.identity]
-        dumps = [None if s.summary is None else repr(s.summary.dump()) for s in (sequence, twin)]
-        if dumps[0] != dumps[1]:
-            return f"the summary of {sequence.name!r}: {dumps[0]} and {dumps[1]}"
-        if not _same_points(one.points(sequence.place), other.points(twin.place)):
+    a, b = _facts(one.state), _facts(other.state)
+    for what in a:
+        if a[what] != b[what]:
+            return f"{what}: {a[what]!r} and {b[what]!r}"
+    if repr(one.state.params.tree()) != repr(other.state.params.tree()):  # repr: NaN is not equal to itself
+        return "the order of parameters"
+    twins = {sequence.identity: sequence for sequence in other.state.sequences}
+    for sequence in one.state.sequences:
+        if not _same_points(one.points(sequence.place), other.points(twins[sequence.identity].place)):
             return f"the points of {sequence.name!r}"
     return ""
 
 
+def _facts(state: RunState) -> dict[str, Any]:
+    """Everything in a state, without the order in which logs were read."""
+    names = [sequence.identity for sequence in state.sequences]
+    facts = {
+        what: getattr(state, what)
+        for what in ("run", "known", "props", "tags", "deleted_mark", "created", "ended")
+    }
+    facts["parameters"] = sorted(map(repr, state.params.dump()))
+    for writer in state.writers.values():
+        *life, parts, declared, orphans = writer.dump()
+        offsets = [
+            part[0] for part in parts
+        ]  # behind damage, whether the CRC is known depends on where one began
+        known = sorted((number, names[place]) for number, place in declared)
+        facts[f"writer {writer.writer}"] = (life, offsets, known, repr(orphans))
+    facts["sequences"] = sorted(names)
+    for sequence in state.sequences:
+        summary = None if sequence.summary is None else repr(sequence.summary.dump())
+        what = (sequence.kind, sequence.context, summary)
+        facts[f"sequence {sequence.identity}"] = what
+    return facts
+
+
 def _same_points(one: tuple[Any, Any, Any], other: tuple[Any, Any, Any]) -> bool:
     (a, writers_a, by_a), (b, writers_b, by_b) = one, other
-    if writers_a != writers_b or not np.array_equal(a.steps, b.steps):
-        return False
-    if (by_a is None) != (by_b is None) or (by_a is not None and not np.array_equal(by_a, by_b)):
+    if writers_a != writers_b or not _same(a.steps, b.steps) or not _same(by_a, by_b):
         return False
     same_values = repr(a.python_values()) == repr(b.python_values())
-    return same_values and np.array_equal(a.times, b.times)
+    return same_values and _same(a.times, b.times) and _same(a.epochs, b.epochs)
+
+
+def _same(one: Any, other: Any) -> bool:
+    if one is None or other is None:
+        return one is other
+    return one.dtype == other.dtype and np.array_equal(one, other, equal_nan=one.dtype == np.float64)

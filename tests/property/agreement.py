@@ -11,7 +11,7 @@ from typing import Any
 import values
 from expressions import Grammar
 
-from runstone_indexer.parameters import ParameterReader, ParameterWriter
+from runstone_indexer.parameters import ParameterReader, ParameterWriter, document
 from runstone_query import lower
 from runstone_query.aimql import Query, parse
 from runstone_query.policy import compile_query
@@ -44,7 +44,7 @@ def compare(seed: int, queries: int, *, runs: int = 60, narrowing: Lower = lower
         writer = ParameterWriter(folder)
         states = [values.run_state(random, number) for number in range(runs)]
         for number, state in enumerate(states):
-            writer.put(number, state, known=False)
+            writer.put(number, document(state), replaces=False)
             if random.random() < 0.03:
                 writer.commit()  # several Tantivy segments, each with columns of other types
         writer.commit()

@@ -1,0 +1,66 @@
+"""Taking hints away: once the log that a hint points to was ended and has been read, nobody needs it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+
+from runstone_writer.layout import Layout, log_name
+from runstone_writer.state import RunState, WriterState
+
+from .discovery import hinted
+from .generation import Generation
+
+STALE_SECONDS = 24 * 3600.0  # a writer that has shown no life for so long is taken for dead
+
+
+class Hints:
+    """The hints of one repository, and what is known of those that stay."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._kept: dict[str, bool] = {}  # path -> whether it was stale when it was looked at
+
+    def remove_used(self, generation: Generation, taken_in: dict[str, RunState]) -> None:
+        """Delete the hints of logs that `generation`, which is published, has to the end.
+
+        `taken_in` are the states that are new in it: the hints of all other runs need a look only once.
+        """
+        now, kept = time.time(), {}
+        for run, writers in hinted(self._layout).items():
+            state = taken_in.get(run)
+            for writer in writers:
+                path = self._layout.hint_path(run, writer)
+                with contextlib.suppress(OSError):
+                    stale = now - os.stat(path).st_mtime > STALE_SECONDS
+                    if state is None and self._kept.get(path) != stale:
+                        place = generation.place(run)
+                        state = RunState(run) if place is None else place[0].load(place[1]).state
+                    if state is not None and self._is_used(state, writer, stale=stale):
+                        os.unlink(path)
+                    else:
+                        kept[path] = stale
+        self._kept = kept
+
+    def _is_used(self, state: RunState, writer: str, *, stale: bool) -> bool:
+        known = state.writers.get(writer)
+        if known is None or not known.parts:  # killed between its hint and its log
+            return stale and self._size(state.run, writer, 0) is None
+        if known.end is None and not stale:
+            return False
+        last = len(known.parts) - 1
+        return self._is_read(state.run, known, last, stale=stale) and not self._size(
+            state.run, writer, last + 1
+        )
+
+    def _is_read(self, run: str, writer: WriterState, part: int, *, stale: bool) -> bool:
+        offset = writer.parts[part][0]
+        # Behind what a dead writer left there may be a line that it did not complete.
+        return offset == self._size(run, writer.writer, part) or (stale and offset > 0)
+
+    def _size(self, run: str, writer: str, part: int) -> int | None:
+        try:
+            return os.stat(self._layout.log_path(run, log_name(writer, part))).st_size
+        except FileNotFoundError:
+            return None

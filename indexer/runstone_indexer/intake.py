@@ -1,0 +1,166 @@
+"""Taking in runs: looking at their logs, reading what is new, and folding it into rows and points."""
+
+from __future__ import annotations
+
+import os
+
+from runstone_writer.layout import Layout, parse_log_name
+from runstone_writer.liveness import beat_age, file_system_now
+from runstone_writer.replay import Problem
+from runstone_writer.state import RunState
+from runstone_writer.tender import LEASE_SECONDS
+
+from .chunk import Chunk
+from .discovery import RunFolder, look_into
+from .generation import Generation
+from .parameters import Document, document
+from .problems import Problems
+from .reading import Reading, read_on
+from .series import SeriesBuffer
+from .states import StateRow, gone
+
+
+class Batch:
+    """What has been read since files were last written."""
+
+    def __init__(self, next_run: int) -> None:
+        self.next_run = next_run
+        self.clear()
+
+    def clear(self) -> None:
+        self.rows: dict[int, StateRow] = {}
+        self.documents: dict[int, Document | None] = {}
+        self.series = SeriesBuffer()
+        self.points_gone = 0
+
+    def put(self, row: StateRow, found: Document | None) -> None:
+        self.rows[row.run] = row
+        self.documents[row.run] = found
+
+    def put_gone(self, row: StateRow, points: int) -> None:
+        """Hide what has been stored of a run: its row and that many points."""
+        last = gone(row.run)
+        last.document = row.document
+        self.put(last, None)
+        self.points_gone += points
+
+
+class Intake:
+    """Reads runs for the indexer. One for as long as the index is open; `start_pass` before each pass."""
+
+    def __init__(self, layout: Layout, problems: Problems) -> None:
+        self._layout = layout
+        self._problems = problems
+        self._left: dict[
+            str, dict[str, int]
+        ] = {}  # sizes of the logs of runs that could not be read to the end
+        self._proven: set[str] = set()  # runs in use whose logs were found to be the ones that were read
+        self.start_pass(None, Batch(0), again=True)
+
+    def start_pass(self, generation: Generation | None, batch: Batch, *, again: bool) -> None:
+        """Prepare for looking at many runs. With `again`, at those too that could not be read the last time."""
+        self._generation = generation
+        self._again = again
+        self._now: float | None = None
+        self.batch = batch
+        self.found: list[Problem] = []
+        self.without_row: set[str] = set()
+        self.in_use: dict[str, RunState] = {}  # of the runs that were taken in and may be written
+        self.runs = 0
+        self.points = 0
+        self.bytes_read = 0
+
+    def take(self, run: str, *, in_use: bool) -> None:
+        """Bring a run up to date. `in_use` says that somebody may be writing it: then what was read of it
+        before is compared with its logs once.
+        """
+        try:
+            folder = look_into(self._layout, run)
+        except OSError as error:
+            path = self._layout.run_folder(run)
+            self.wait(run, [Problem(path, 0, 0, f"cannot be read: {error.strerror}")])
+            return
+        place = None if self._generation is None else self._generation.place(run)
+        if place is None:
+            self.without_row.add(run)
+        if self._left.get(run) == folder.sizes and not self._again:
+            return
+        self._left.pop(run, None)
+        foreign = [
+            Problem(os.path.join(self._layout.run_folder(run), name), 0, 0, "not a log of Runstone's")
+            for name in folder.foreign
+        ]
+        is_read = place is not None and place[0].extent(place[1]) == folder.extent
+        if is_read and (not in_use or run in self._proven):
+            self.wait(run, foreign)
+            return
+        row = StateRow(self.batch.next_run, RunState(run)) if place is None else place[0].load(place[1])
+        try:
+            self.wait(run, self._read(folder, row, in_use=in_use) + foreign)
+        except Exception as error:  # whatever is wrong with one run, the others go on
+            self._left[run] = folder.sizes
+            what = f"cannot be indexed: {type(error).__name__}: {error}"
+            self.wait(run, [Problem(self._layout.run_folder(run), 0, 0, what), *foreign])
+
+    def _read(self, folder: RunFolder, row: StateRow, *, in_use: bool) -> list[Problem]:
+        """Read what is new of a run into the batch. Return what may be otherwise the next time."""
+        run = row.state.run
+        stored = _points_of(row.state)
+        reading = read_on(self._layout, row.state, folder)
+        if in_use:
+            self._proven.add(run)
+        if (
+            reading.started_over
+        ):  # under a number of its own: what is stored of the old one is never looked at
+            self.batch.put_gone(row, stored)
+            row = StateRow(self.batch.next_run, reading.state)
+        if reading.bytes_read or (row.files and row.files != len(folder.sizes)):
+            row.files, row.read = len(folder.sizes), reading.extent
+            row.dump()  # what cannot be stored fails here, where it concerns one run
+            self._put(row, document(row.state), reading.chunks)
+            self.bytes_read += reading.bytes_read
+            if in_use:
+                self.in_use[run] = row.state
+        return self._recorded(folder, reading)
+
+    def _put(self, row: StateRow, found: Document | None, chunks: list[tuple[int, int, Chunk]]) -> None:
+        batch = self.batch
+        if row.run == batch.next_run:
+            batch.next_run += 1
+        batch.put(row, found)
+        for place, writer, chunk in chunks:
+            batch.series.add((row.run, place, writer), chunk)
+            self.points += len(chunk.steps)
+        self.runs += 1
+        self.without_row.discard(row.state.run)
+
+    def _recorded(self, folder: RunFolder, reading: Reading) -> list[Problem]:
+        """Record the damage; return the rest: files that could not be read, lines that were not completed."""
+        run = reading.state.run
+        waiting = reading.unread + [p for p in reading.tails if not self._may_go_on(run, p.path)]
+        if waiting or reading.tails:
+            self._left[run] = folder.sizes
+        self._problems.add_damage(reading.damage)
+        self.found += reading.damage
+        return waiting
+
+    def wait(self, run: str, waiting: list[Problem]) -> None:
+        """Set what is wrong in a run's folder (or a shard's), until it is looked at again."""
+        self._problems.set_waiting(run, waiting)
+        self.found += waiting
+
+    def _may_go_on(self, run: str, path: str) -> bool:
+        """Whether a log's writer lives, so that a line that is not complete may yet become so."""
+        name = parse_log_name(os.path.basename(path))
+        if self._now is None:
+            self._now = file_system_now(self._layout)
+        return name is not None and beat_age(self._layout, run, name[0], self._now) < LEASE_SECONDS
+
+    def take_away(self, rows: list[StateRow]) -> None:
+        """Hide runs whose folders are not there any more."""
+        for row in rows:
+            self.batch.put_gone(row, _points_of(row.state))
+
+
+def _points_of(state: RunState) -> int:
+    return sum(sequence.summary.count for sequence in state.sequences if sequence.summary is not None)

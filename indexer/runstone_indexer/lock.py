@@ -1,0 +1,59 @@
+"""The lock that lets one indexer at a time write an index. It dies with its holder; readers never ask for it."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+
+from runstone_writer.errors import IndexBusyError, StoreError
+
+
+class IndexLock:
+    """An OS lock on the file `lock` in a folder of derived data."""
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+        self._path = os.path.join(folder, "lock")
+        self._fd = -1
+
+    def acquire(self) -> None:
+        """Take the lock. Raises IndexBusyError if another has it, StoreError if nothing can be written here."""
+        while not self.is_held():
+            self.release()
+            self._fd = self._open()
+            try:
+                fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                self.release()
+                raise IndexBusyError(
+                    f"another process is indexing here: {self._folder}",
+                    path=self._folder,
+                    hint="It does the work for everybody: queries see new events at once. Stop it to index here.",
+                ) from error
+
+    def _open(self) -> int:
+        try:
+            os.makedirs(self._folder, exist_ok=True)
+            return os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        except OSError as error:
+            raise StoreError(
+                f"cannot write an index to {self._folder}: {error.strerror}",
+                path=self._folder,
+                hint="Queries work without one; they read the logs.",
+            ) from error
+
+    def is_held(self) -> bool:
+        """Tell whether this process has the lock: not any more if somebody deleted the index with its lock."""
+        if self._fd < 0:
+            return False
+        try:
+            return os.path.samestat(os.fstat(self._fd), os.stat(self._path))
+        except OSError:
+            return False
+
+    def release(self) -> None:
+        if self._fd >= 0:
+            with contextlib.suppress(OSError):
+                os.close(self._fd)
+            self._fd = -1

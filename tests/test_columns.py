@@ -1,0 +1,149 @@
+"""Files of columns: plain npz archives for anyone, one mmap for us, every bit under a checksum."""
+
+import os
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from runstone_indexer import columns as module
+from runstone_indexer.columns import ALIGNMENT, Columns, remove_columns, write_columns
+
+TABLE = {
+    "whole": np.arange(10, dtype=np.int64),
+    "real": np.linspace(0, 1, 7),
+    "bytes": np.frombuffer(b"hello", np.uint8),
+    "names": np.array([b"a", b"bcd"]),
+    "flags": np.array([True, False]),
+    "empty": np.zeros(0),
+}
+
+
+def write(folder: Path, table: dict[str, np.ndarray] | None = None) -> dict:
+    return write_columns(str(folder / "x.npz"), TABLE if table is None else table)
+
+
+@given(
+    st.dictionaries(
+        st.text("abcdefgh_", min_size=1, max_size=60),
+        arrays.arrays(st.sampled_from(["i8", "f8", "u1", "u4", "i4", "u8", "S5", "?"]), st.integers(0, 50)),
+        min_size=1,
+        max_size=8,
+    )
+)
+@settings(max_examples=80, deadline=None)
+def test_any_columns_are_read_back_by_mapping_and_by_numpy(tmp_path_factory, table):
+    folder = tmp_path_factory.mktemp("columns")
+    entry = write(folder, table)
+    mapped = Columns(str(folder), entry)
+    with np.load(folder / "x.npz", allow_pickle=False) as loaded:
+        assert sorted(loaded) == sorted(table) == sorted(mapped)
+        for name, array in table.items():
+            for found in (mapped[name], loaded[name]):
+                assert found.dtype == array.dtype
+                np.testing.assert_array_equal(found, array)
+    assert mapped.damage() is None
+
+
+def test_the_data_of_each_column_is_aligned_and_where_the_manifest_says(tmp_path):
+    entry = write(tmp_path)
+    data = (tmp_path / "x.npz").read_bytes()
+    assert entry["file"] == "x.npz"
+    assert entry["size"] == len(data)
+    for name, (dtype, length, offset) in entry["columns"].items():
+        assert offset % ALIGNMENT == 0
+        assert data[offset : offset + TABLE[name].nbytes] == TABLE[name].tobytes()
+        assert (np.dtype(dtype), length) == (TABLE[name].dtype, len(TABLE[name]))
+
+
+def test_columns_of_more_than_two_gigabytes_are_laid_out_with_wider_fields(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "LARGE", 40)
+    test_the_data_of_each_column_is_aligned_and_where_the_manifest_says(tmp_path)
+    with np.load(tmp_path / "x.npz") as loaded:
+        np.testing.assert_array_equal(loaded["whole"], TABLE["whole"])
+    assert Columns(str(tmp_path), module_entry(tmp_path)).damage() is None
+
+
+def module_entry(folder: Path) -> dict:
+    return {"file": "x.npz", "size": (folder / "x.npz").stat().st_size, "columns": {}}
+
+
+def test_the_same_columns_make_the_same_bytes(tmp_path):
+    write(tmp_path)
+    first = (tmp_path / "x.npz").read_bytes()
+    os.unlink(tmp_path / "x.npz")
+    write(tmp_path)
+    assert (tmp_path / "x.npz").read_bytes() == first
+
+
+def test_a_flipped_bit_in_any_byte_of_the_data_is_found(tmp_path):
+    entry = write(tmp_path)
+    path, data = tmp_path / "x.npz", bytearray((tmp_path / "x.npz").read_bytes())
+    for _, (dtype, length, offset) in entry["columns"].items():
+        for at in range(offset, offset + np.dtype(dtype).itemsize * length):
+            data[at] ^= 1 << (at % 8)
+            path.write_bytes(data)
+            assert "checksum" in (Columns(str(tmp_path), entry).damage() or "")
+            data[at] ^= 1 << (at % 8)
+
+
+def test_a_file_that_is_no_archive_any_more_is_damaged(tmp_path):
+    entry = write(tmp_path)
+    (tmp_path / "x.npz").write_bytes(bytes(entry["size"]))
+    assert Columns(str(tmp_path), entry).damage()
+
+
+@pytest.mark.parametrize("size", [0, 1, 100])
+def test_a_file_of_another_size_is_not_opened(tmp_path, size):
+    entry = write(tmp_path)
+    os.truncate(tmp_path / "x.npz", size)
+    with pytest.raises(OSError, match="bytes"):
+        Columns(str(tmp_path), entry)
+
+
+def test_a_missing_file_is_not_opened(tmp_path):
+    entry = write(tmp_path)
+    remove_columns(str(tmp_path), {"x.npz", "y.npz"})
+    with pytest.raises(FileNotFoundError):
+        Columns(str(tmp_path), entry)
+
+
+def test_a_reader_keeps_what_it_has_mapped_when_the_file_is_deleted(tmp_path):
+    mapped = Columns(str(tmp_path), write(tmp_path))
+    remove_columns(str(tmp_path), {"x.npz"})
+    np.testing.assert_array_equal(mapped["real"], TABLE["real"])
+
+
+def test_nobody_can_write_into_a_column(tmp_path):
+    array = Columns(str(tmp_path), write(tmp_path))["whole"]
+    with pytest.raises(ValueError, match="read-only"):
+        array[0] = 5
+
+
+def test_a_file_is_never_written_over(tmp_path):
+    write(tmp_path)
+    before = (tmp_path / "x.npz").read_bytes()
+    with pytest.raises(FileExistsError):
+        write(tmp_path, {"other": np.arange(3)})
+    assert (tmp_path / "x.npz").read_bytes() == before
+
+
+def test_a_write_that_fails_leaves_no_file(tmp_path, monkeypatch):
+    def refuse(fd: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(module.os, "fsync", refuse)
+    with pytest.raises(OSError, match="No space"):
+        write(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_archive_is_stored_without_compression(tmp_path):
+    write(tmp_path)
+    with zipfile.ZipFile(tmp_path / "x.npz") as archive:
+        assert {info.compress_type for info in archive.infolist()} == {zipfile.ZIP_STORED}
+        assert [info.filename for info in archive.infolist()] == [f"{name}.npy" for name in TABLE]

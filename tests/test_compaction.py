@@ -1,0 +1,170 @@
+"""Compaction: few files, each point rewritten few times, and never another answer."""
+
+import random
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from journals import Scribe, assert_index_is_right, assert_same_answers, index, new_repo, write_run
+
+from runstone_indexer import compaction
+from runstone_indexer.columns import Columns, write_columns
+from runstone_indexer.compaction import (
+    FAN_OUT,
+    SMALLEST,
+    DamagedColumnsError,
+    compact_series,
+    compact_states,
+    first_to_merge,
+)
+from runstone_indexer.generation import open_generation
+from runstone_indexer.states import StateFile, StateRow, dump_state, gone, state_columns
+from runstone_writer.state import RunState
+
+sizes = st.lists(st.one_of(st.integers(1, 10**6), st.integers(1, 10**10)), max_size=60)
+
+
+@given(sizes)
+@settings(max_examples=300)
+def test_what_is_merged_is_the_newest_files_and_more_than_one(found):
+    start = first_to_merge(found)
+    if start is not None:
+        assert 0 <= start < len(found) - 1
+    else:
+        assert len(found) <= 4 * FAN_OUT
+
+
+@given(st.lists(st.integers(1, 10**7), min_size=1, max_size=400))
+@settings(max_examples=60, deadline=None)
+def test_files_stay_few_and_no_byte_is_rewritten_often(added):
+    """Each file that is added is merged with others, as the indexer does after each publication."""
+    files: list[int] = []
+    rewritten = 0
+    for size in added:
+        files.append(size)
+        start = first_to_merge(files)
+        if start is not None:
+            rewritten += sum(files[start:])
+            files[start:] = [sum(files[start:])]
+        assert len(files) <= 4 * FAN_OUT
+    assert rewritten <= 12 * sum(added)
+
+
+def test_many_equal_files_are_merged_in_levels():
+    files: list[int] = []
+    for _ in range(1000):
+        files.append(SMALLEST)
+        start = first_to_merge(files)
+        if start is not None:
+            files[start:] = [sum(files[start:])]
+    assert sum(files) == 1000 * SMALLEST
+    assert len(files) < 4 * FAN_OUT
+    assert files[0] >= max(files[1:])
+
+
+def test_a_large_old_file_is_left_alone_by_small_new_ones():
+    assert first_to_merge([10**9] + [1000] * FAN_OUT) is None
+    assert first_to_merge([10**9] + [1000] * (FAN_OUT + 1)) == 1
+
+
+def plain(number: int, name: str, value: int) -> StateRow:
+    state = RunState(name)
+    state.writer("19f6a5bd800-000000000000").last = value
+    state.params.assign(("value",), (value, "w"), value)
+    return StateRow(number, state, files=value, read=10 * value, document=value)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_of_each_run_the_newest_row_is_kept_with_everything_in_it(seed, tmp_path):
+    rng = random.Random(seed)
+    newest: dict[int, StateRow] = {}
+    entries = []
+    for file in range(FAN_OUT + 2):
+        rows = {n: plain(n, f"run{n}", 100 * file + n) for n in rng.sample(range(9), rng.randrange(1, 6))}
+        if rng.random() < 0.3:
+            rows[9] = gone(9)
+        newest |= rows
+        columns = state_columns([rows[n] for n in sorted(rows)])
+        entries.append(write_columns(str(tmp_path / f"states-{file}.npz"), columns))
+    (entry,) = compact_states(str(tmp_path), entries)
+    merged = StateFile(Columns(str(tmp_path), entry))
+    assert merged.run.tolist() == sorted(newest)
+    for at, number in enumerate(sorted(newest)):
+        row, found = newest[number], merged.load(at)
+        assert dump_state(found.state) == dump_state(row.state)
+        assert (found.files, found.read, found.document) == (row.files, row.read, row.document)
+        assert merged.hash(at) == row.state.run
+        assert merged.row_named(row.state.run, name_key_of(row)) == at
+        assert merged.column("created")[at] == row.state.created
+    rewritten = state_columns([newest[n] for n in sorted(newest)])
+    for name in ("run", "flags", "hash", "name", "state", "end"):
+        np.testing.assert_array_equal(merged.column(name), rewritten[name])
+
+
+def name_key_of(row: StateRow) -> int:
+    from runstone_indexer.states import name_key
+
+    return name_key(row.state.run)
+
+
+def test_files_that_need_no_merging_are_left_as_they_are(tmp_path):
+    entries = [write_columns(str(tmp_path / f"states-{i}.npz"), state_columns([plain(i, "a", 1)])) for i in range(3)]
+    assert compact_states(str(tmp_path), entries) is entries
+    assert compact_series(str(tmp_path), []) == []
+
+
+def test_a_damaged_file_is_never_merged_into_a_good_one(tmp_path):
+    entries = []
+    for i in range(FAN_OUT + 1):
+        entries.append(write_columns(str(tmp_path / f"states-{i}.npz"), state_columns([plain(i, "a", 1)])))
+    path = tmp_path / "states-3.npz"
+    data = bytearray(path.read_bytes())
+    data[entries[3]["columns"]["state"][2] + 5] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(DamagedColumnsError, match=r"states-3.*checksum"):
+        compact_states(str(tmp_path), entries)
+    assert len(list(tmp_path.iterdir())) == FAN_OUT + 1
+
+
+def test_damage_that_is_met_when_merging_makes_the_indexer_build_anew(tmp_path):
+    layout = new_repo(tmp_path)
+    for number in range(FAN_OUT):
+        write_run(layout, number)
+        index(layout)
+    generation = open_generation(layout)
+    assert generation is not None
+    entry = generation.manifest.states[2]
+    path = Path(generation.folder) / entry["file"]
+    data = bytearray(path.read_bytes())
+    data[entry["columns"]["state"][2] + 5] ^= 1
+    path.write_bytes(data)
+    write_run(layout, 99)
+    index(layout)
+    after = open_generation(layout)
+    assert after is not None
+    assert after.manifest.epoch != generation.manifest.epoch
+    assert_index_is_right(layout)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_merging_at_any_moment_leaves_all_answers_unchanged(seed, tmp_path, monkeypatch):
+    """Merging is forced at random: all files, some of them, none."""
+    rng = random.Random(seed)
+
+    def any_start(found: list[int]) -> int | None:
+        return rng.choice([None, *range(len(found) - 1)]) if len(found) > 1 else None
+
+    monkeypatch.setattr(compaction, "first_to_merge", any_start)
+    layout = new_repo(tmp_path)
+    scribe = Scribe(layout, seed)
+    for _ in range(15):
+        scribe.act(rng.randrange(1, 40))
+        index(layout)
+        assert_same_answers(layout)
+    assert_index_is_right(layout)

@@ -1,0 +1,154 @@
+"""Discovery: hints, folders that changed, and what is in a run's folder."""
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from journals import Journal, hash_of, new_repo, write_run
+from processes import without_write_permission
+
+from runstone_indexer.discovery import (
+    UNSETTLED,
+    changed_shards,
+    hinted,
+    log_sizes,
+    look_into,
+    mark_of,
+    runs_in_shard,
+    shard_marks,
+    sweep,
+)
+from runstone_writer.layout import Layout, shard
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> Layout:
+    return new_repo(tmp_path)
+
+
+def test_a_hint_names_a_run_and_its_writer(layout):
+    journal = Journal(layout, "some-run_1", 3)
+    assert hinted(layout) == {"some-run_1": [journal.writer]}
+
+
+def test_files_that_are_no_hints_are_passed_over(layout):
+    for name in ("nonsense", ".hidden", "..", "a b.writer"):
+        if name != "..":
+            Path(layout.live, name).touch()
+    assert hinted(layout) == {}
+
+
+def test_a_repository_without_its_folders_is_empty(tmp_path):
+    layout = Layout(str(tmp_path / "nothing"))
+    assert hinted(layout) == shard_marks(layout) == {}
+    assert list(sweep(layout)) == []
+    assert look_into(layout, "run") == ({}, [])
+
+
+def test_a_sweep_finds_every_run_once(layout):
+    for number in range(50):
+        write_run(layout, number, hint=number % 2 == 0)
+    assert sorted(sweep(layout)) == [hash_of(number) for number in range(50)]
+
+
+def test_a_folder_in_the_wrong_place_is_not_taken_for_a_run(layout):
+    write_run(layout, 1)
+    wrong = next(name for name in ("00", "01") if name != shard("run0002"))
+    os.makedirs(os.path.join(layout.logs, wrong, "run0002"))
+    os.makedirs(os.path.join(layout.logs, wrong, "-x"))
+    Path(layout.logs, "zz").touch()
+    assert list(sweep(layout)) == ["run0001"]
+    assert runs_in_shard(layout, "zz") == runs_in_shard(layout, "none") == []
+
+
+def test_a_new_run_changes_the_mark_of_its_shard_and_of_no_other(layout):
+    for number in range(30):
+        write_run(layout, number)
+    before = shard_marks(layout)
+    assert changed_shards(shard_marks(layout), before) == []
+    write_run(layout, 77)
+    assert changed_shards(shard_marks(layout), before) == [shard(hash_of(77))]
+
+
+def test_a_log_that_grows_changes_no_mark(layout):
+    journal = write_run(layout, 1, end=False)
+    write_run(layout, 2)
+    before = shard_marks(layout)
+    journal.track(1.0)
+    assert shard_marks(layout) == before
+
+
+def test_with_a_link_count_a_mark_is_settled_at_once():
+    assert mark_of(changed=100, links=3, settled=50) == [100, 3]
+
+
+@pytest.mark.parametrize("links", [1, 2])
+def test_without_a_link_count_a_folder_that_changed_just_now_is_looked_at_again(links):
+    assert mark_of(changed=100, links=links, settled=50) == [UNSETTLED, links]
+    assert mark_of(changed=40, links=links, settled=50) == [40, links]
+    marks = {"ab": [UNSETTLED, links]}
+    assert changed_shards(marks, marks) == ["ab"]
+
+
+def test_on_a_file_system_without_link_counts_no_new_run_is_missed(layout, monkeypatch):
+    """As on btrfs: every folder has one link. Runs appear while marks are taken, within one tick of the clock."""
+    real = os.stat_result
+
+    def stat_without_links(entry: os.DirEntry[str]) -> os.stat_result:
+        found = entry.stat()
+        return real((*found[:3], 1, *found[4:]))
+
+    known: dict[str, list[int]] = {}
+    seen: set[str] = set()
+    for number in range(40):
+        write_run(layout, number)
+        settled = time.time_ns() - 2_000_000_000
+        with os.scandir(layout.logs) as entries:
+            marks = {e.name: mark_of(e.stat().st_mtime_ns, stat_without_links(e).st_nlink, settled) for e in entries}
+        for name in changed_shards(marks, known):
+            seen.update(runs_in_shard(layout, name))
+        known = marks
+        assert hash_of(number) in seen
+
+
+def test_logs_come_in_the_order_in_which_they_apply_and_other_files_are_foreign(layout):
+    first, second = Journal(layout, "run", 1), Journal(layout, "run", 2)
+    part = Journal(layout, "run", 1, part=1)
+    folder = Path(layout.run_folder("run"))
+    for name in ("notes.txt", "x.jsonl", ".rsync.tmp"):
+        (folder / name).write_text("hello")
+    (folder / "sub").mkdir()
+    found = look_into(layout, "run")
+    assert list(found.sizes) == [os.path.basename(journal.path) for journal in (first, part, second)]
+    assert found.foreign == ["notes.txt", "sub", "x.jsonl"]
+    assert found.sizes == {name: os.path.getsize(folder / name) for name in found.sizes} == log_sizes(layout, "run")
+    assert found.extent == (3, sum(found.sizes.values()))
+
+
+UNREADABLE = """
+import os, sys
+from runstone_indexer.discovery import look_into, runs_in_shard, sweep
+from runstone_writer.layout import Layout, shard
+layout = Layout(sys.argv[1])
+for path in (layout.run_folder("run0001"), os.path.join(layout.logs, shard("run0002"))):
+    os.chmod(path, 0)
+print(sorted(sweep(layout)))
+for attempt in (lambda: look_into(layout, "run0001"), lambda: runs_in_shard(layout, shard("run0002"))):
+    try:
+        attempt()
+        print("read")
+    except PermissionError:
+        print("refused")
+"""
+
+
+def test_a_folder_that_may_not_be_read_is_an_error_and_a_sweep_goes_on(layout):
+    for number in (1, 2, 3):
+        write_run(layout, number)
+    done = without_write_permission(Path(layout.root), UNREADABLE)
+    assert (done.stdout, done.stderr) == ("['run0001', 'run0003']\nrefused\nrefused\n", "")

@@ -1,0 +1,128 @@
+"""Hints: kept as long as their log may have unread bytes, and not a day longer than anybody needs them."""
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from journals import Journal, assert_same_answers, hash_of, index, new_repo, write_run
+
+from runstone_indexer.hints import STALE_SECONDS
+from runstone_indexer.indexer import Indexer
+from runstone_writer.layout import Layout
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> Layout:
+    return new_repo(tmp_path)
+
+
+def hints(layout: Layout) -> list[str]:
+    return sorted(os.listdir(layout.live))
+
+
+def make_stale(journal: Journal) -> None:
+    old = time.time() - STALE_SECONDS - 10
+    os.utime(journal.hint, (old, old))
+
+
+def test_the_hint_of_an_ended_log_goes_when_it_has_been_indexed(layout):
+    write_run(layout, 1)
+    assert len(hints(layout)) == 1
+    index(layout)
+    assert hints(layout) == []
+
+
+def test_the_hint_of_a_log_that_goes_on_stays(layout):
+    journal = write_run(layout, 1, end=False)
+    with Indexer(layout) as indexer:
+        for _ in range(3):
+            indexer.run_once(full=False)
+            assert len(hints(layout)) == 1
+        journal.end()
+        indexer.run_once(full=False)
+    assert hints(layout) == []
+
+
+def test_the_hints_of_two_writers_of_one_run_go_one_by_one(layout):
+    first, second = Journal(layout, "run", 1), Journal(layout, "run", 2)
+    first.end()
+    index(layout)
+    assert hints(layout) == [os.path.basename(second.hint)]
+
+
+def test_a_hint_left_by_a_killed_indexer_goes_with_the_next_pass(layout):
+    journal = write_run(layout, 1)
+    index(layout)
+    Path(journal.hint).touch()
+    index(layout, full=False)
+    assert hints(layout) == []
+
+
+def test_the_hint_of_a_log_with_an_unfinished_line_stays_until_its_writer_is_long_dead(layout):
+    journal = write_run(layout, 1, end=False)
+    journal.raw(b'[0,7,')
+    index(layout)
+    assert len(hints(layout)) == 1
+    make_stale(journal)
+    index(layout)
+    assert hints(layout) == []
+
+
+def test_the_hint_of_a_crashed_writer_goes_after_a_day(layout):
+    journal = write_run(layout, 1, end=False)
+    with Indexer(layout) as indexer:
+        indexer.run_once()
+        assert len(hints(layout)) == 1
+        make_stale(journal)
+        indexer.run_once(full=False)
+    assert hints(layout) == []
+    assert_same_answers(layout)
+
+
+def test_a_writer_that_wakes_up_after_its_hint_was_taken_away_makes_a_new_one(layout):
+    journal = write_run(layout, 1, end=False)
+    make_stale(journal)
+    index(layout)
+    Path(journal.hint).touch()  # the heart beats every few seconds
+    journal.track(9.0, step=99)
+    assert_same_answers(layout)
+
+
+def test_the_hint_of_a_writer_that_was_killed_before_it_wrote_goes_after_a_day(layout):
+    journal = Journal(layout, "run", 1)
+    os.unlink(journal.path)
+    index(layout)
+    assert len(hints(layout)) == 1
+    make_stale(journal)
+    index(layout)
+    assert hints(layout) == []
+
+
+def test_the_hint_of_a_log_of_a_newer_format_stays(layout):
+    journal = Journal(layout, "run", 1)
+    Path(journal.path).unlink()
+    journal.event("log", format=99, run="run", writer=journal.writer, part=0, kind="run", host="", pid=1)
+    make_stale(journal)
+    index(layout)
+    assert len(hints(layout)) == 1
+
+
+def test_the_hint_of_a_log_that_has_a_next_part_stays_until_that_is_read(layout):
+    write_run(layout, 1)
+    part = Journal(layout, hash_of(1), 1, part=1)
+    folder = layout.run_folder(hash_of(1))
+    hidden = os.path.join(folder, "hidden")
+    os.rename(part.path, hidden)
+    with Indexer(layout) as indexer:
+        indexer._hints.remove_used = lambda *_: None  # as if it were killed here
+        indexer.run_once()
+    os.rename(hidden, part.path)
+    assert len(hints(layout)) == 1
+    index(layout, full=False)
+    assert hints(layout) == []
+    assert_same_answers(layout)
