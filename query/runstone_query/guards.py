@@ -2,122 +2,74 @@
 
 *Missing* is None. It is equal to None and to nothing else, no order holds for it, and an attribute, an
 item, arithmetic or a call on it is missing again. So a missing key never makes an `or` lose its other side.
+Operands whose types do not go together give the same: in no order, and no sum.
 """
 
 from __future__ import annotations
 
 import operator
-import re
-import time
-from collections.abc import Callable, Iterator
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Callable
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
+from .budget import ELEMENT, PLAIN, Budget, LimitError
+from .functions import Function, call
+from .methods import METHODS
 from .views import View
 
-STEP_LIMIT = 20_000  # elements that the comprehensions and functions of one evaluation may visit
-SIZE_LIMIT = 4_000_000  # characters and elements that one evaluation may produce, all together
-TIME_LIMIT = 0.1  # seconds for one evaluation, looked at between two elements of a loop
-BIT_LIMIT = 4096  # bits of an integer that arithmetic may produce
-RANGE_LIMIT = 10_000
-DIGITS_LIMIT = 400  # of round()
-
-
-_PLAIN_FORMAT = re.compile(r"(?:%[aAbBcdfGHIjmMpSuUVwWxXyYzZ%]|[^%]){0,100}", re.DOTALL)
-
-
-class LimitError(Exception):
-    """An evaluation wanted more work or memory than a query may take."""
-
-
-_STR_METHODS = frozenset(
-    """capitalize casefold count endswith find index isalnum isalpha isdecimal isdigit islower isnumeric
-    isspace istitle isupper lower lstrip partition removeprefix removesuffix rfind rindex rpartition rsplit
-    rstrip split splitlines startswith strip swapcase title upper""".split()  # noqa: SIM905
-)
-_TIME_METHODS = frozenset(
-    """date day days hour isocalendar isoformat isoweekday microsecond minute month second seconds strftime
-    time timestamp total_seconds weekday year""".split()  # noqa: SIM905
-)
-_TIME_VALUES = frozenset(
+BIT_LIMIT = 4096  # bits of a whole number that arithmetic takes or makes
+TIME_VALUES = frozenset(
     ("day", "days", "hour", "microsecond", "microseconds", "minute", "month", "second", "seconds", "year")
 )
-_METHODS: dict[type, frozenset[str]] = {
-    str: _STR_METHODS,
-    list: frozenset({"count", "index"}),
-    tuple: frozenset({"count", "index"}),
-    int: frozenset({"bit_length", "is_integer"}),
-    float: frozenset({"is_integer"}),
-    datetime: _TIME_METHODS,
-    date: _TIME_METHODS,
-    timedelta: _TIME_METHODS,
-}
-_DICT_METHODS = ("get", "items", "keys", "values")
+
+_NUMBERS = frozenset((int, float, bool))
+_TIMES = frozenset((datetime, date, time, timedelta))
+_TEXTS = (str, bytes)
+
+
+# -- reaching into values ----------------------------------------------------------------------------------
 
 
 def get_attribute(value: Any, name: str) -> Any:
     """`value.name`: a key of a dictionary, a property of a view, else missing. Never a method."""
+    kind = type(value)
+    if kind is dict:
+        return value.get(name)
     if isinstance(value, View):
         return value.attribute(name)
-    if type(value) is dict:
-        return value.get(name)
-    if name in _TIME_VALUES and isinstance(value, date | timedelta):
+    if kind in _TIMES and name in TIME_VALUES:
         return getattr(value, name, None)
     return None
 
 
-def call(function: Any, *args: Any, **named: Any) -> Any:
-    """Call a value of the query: only functions of the language can be; anything else is missing."""
-    if isinstance(function, Function):
-        return function(*args, **named)
-    if function is datetime or function is timedelta:
-        return function(*args, **named)
-    return None
+# -- comparisons with a constant: nothing here can take long, or fail ----------------------------------------
 
 
-class Function:
-    """A function of the language. `strict` ones give missing for a missing argument."""
-
-    __slots__ = ("function", "kind", "name", "strict")
-
-    def __init__(
-        self, name: str, function: Callable[..., Any], *, strict: bool = True, kind: type | None = None
-    ) -> None:
-        self.name = name
-        self.function = function
-        self.strict = strict
-        self.kind = kind  # for isinstance()
-
-    def __call__(self, *args: Any, **named: Any) -> Any:
-        if self.strict and any(argument is None for argument in args):
-            return None
-        return self.function(*args, **named)
+def less_number(left: Any, right: float) -> Any:
+    return left < right if type(left) in _NUMBERS else False
 
 
-def compare(op: str, left: Any, right: Any) -> Any:
-    """An ordering or a membership; False where Python would raise because the types don't go together."""
+def less_equal_number(left: Any, right: float) -> Any:
+    return left <= right if type(left) in _NUMBERS else False
+
+
+def greater_number(left: Any, right: float) -> Any:
+    return left > right if type(left) in _NUMBERS else False
+
+
+def greater_equal_number(left: Any, right: float) -> Any:
+    return left >= right if type(left) in _NUMBERS else False
+
+
+def among(left: Any, options: tuple[Any, ...] | frozenset[Any]) -> bool:
+    """`left in [...]` where all options are constants."""
     try:
-        return _COMPARE[op](left, right)
-    except TypeError:
-        return op == "not in"
+        return left in options
+    except TypeError:  # a list is not hashable, and equal to none of them
+        return False
 
 
-def compare_chain(first: Any, *rest: Any) -> bool:
-    """`a < b <= c`, given as a, "<", b, "<=", c."""
-    for i in range(0, len(rest), 2):
-        if not compare(rest[i], first, rest[i + 1]):
-            return False
-        first = rest[i + 1]
-    return True
-
-
-def _contains(left: Any, right: Any) -> bool:
-    if isinstance(right, View):
-        right = right.elements()
-    return left in right
-
-
-_COMPARE: dict[str, Callable[[Any, Any], Any]] = {
+_ORDERS: dict[str, Callable[[Any, Any], Any]] = {
     "==": operator.eq,
     "!=": operator.ne,
     "<": operator.lt,
@@ -126,217 +78,237 @@ _COMPARE: dict[str, Callable[[Any, Any], Any]] = {
     ">=": operator.ge,
     "is": operator.is_,
     "is not": operator.is_not,
-    "in": _contains,
-    "not in": lambda left, right: not _contains(left, right),
 }
-_ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
-    "+": operator.add,
-    "-": operator.sub,
-    "*": operator.mul,
-    "/": operator.truediv,
-    "//": operator.floordiv,
-    "%": operator.mod,
-    "**": operator.pow,
-}
-_Number = (int, float)
-_Time = (date, timedelta)
 
 
-def sign(op: str, value: Any) -> Any:
-    """`-value` or `+value`."""
-    if isinstance(value, int | float | timedelta):
-        return -value if op == "-" else +value
-    return None
+def compare(op: str, left: Any, right: Any) -> Any:
+    """A comparison of two values of which one is a number, a text or None: it takes no time to speak of."""
+    try:
+        return _ORDERS[op](left, right)
+    except TypeError:
+        return False
 
 
-class Budget:
-    """What one evaluation may still do, and the operations that count against it."""
+class Guards:
+    """Every other operation, counted against a budget."""
 
-    __slots__ = ("_deadline", "size", "steps")
+    __slots__ = ("budget",)
 
-    def __init__(self) -> None:
-        self.reset()
+    def __init__(self, budget: Budget) -> None:
+        self.budget = budget
 
-    def reset(self) -> None:
-        """Start the next evaluation."""
-        self.steps = STEP_LIMIT
-        self.size = SIZE_LIMIT
-        self._deadline = 0.0
+    # -- comparisons -----------------------------------------------------------------------------------
 
-    def spend(self, size: int) -> None:
-        """Count what an operation is about to produce. Raises LimitError."""
-        self.size -= size
-        if self.size < 0:
-            raise LimitError(f"an evaluation makes more than {SIZE_LIMIT:,} characters and elements")
+    def compare(self, op: str, left: Any, right: Any) -> Any:
+        """Any comparison; False where Python would raise because the types don't go together."""
+        if op in _MEMBERSHIP:
+            return self.contains(left, right) is (op == "in")
+        if op in _IDENTITY:
+            return self.same(left, right) is (op == "is")
+        if type(left) not in PLAIN and type(right) not in PLAIN:
+            self._charge_comparison(left, right)
+        try:
+            return _ORDERS[op](left, right)
+        except TypeError:
+            return False
 
-    def iterate(self, values: Any) -> Iterator[Any]:
-        """What `for x in values` goes over: nothing if it is missing or no collection."""
-        if isinstance(values, View):
-            values = values.elements()
-        if values is None or isinstance(values, int | float):
+    def equal(self, left: Any, right: Any) -> bool:
+        if type(left) not in PLAIN and type(right) not in PLAIN:
+            self._charge_comparison(left, right)
+        return bool(left == right)
+
+    def unequal(self, left: Any, right: Any) -> bool:
+        if type(left) not in PLAIN and type(right) not in PLAIN:
+            self._charge_comparison(left, right)
+        return bool(left != right)
+
+    def _charge_comparison(self, left: Any, right: Any) -> None:
+        """Both are read side by side, so the lighter one decides how long it takes."""
+        if type(left) is str and type(right) is str:
+            self.budget.scan(min(len(left), len(right)))
             return
-        for value in values:
-            self.steps -= 1
-            if self.steps < 0:
-                raise LimitError(f"an evaluation visits more than {STEP_LIMIT:,} elements")
-            if not self.steps % 16:
-                self._check_time()
-            yield value
+        weight = self.budget.weigh(right)
+        if weight > 64:
+            weight = min(weight, self.budget.weigh(left))
+        self.budget.scan(weight * 8)
 
-    def _check_time(self) -> None:
-        now = time.monotonic()
-        if not self._deadline:
-            self._deadline = now + TIME_LIMIT
-        elif now > self._deadline:
-            raise LimitError(f"an evaluation takes longer than {TIME_LIMIT} s")
+    def same(self, left: Any, right: Any) -> bool:
+        """`is`. Of two numbers or texts Python says whatever suits it; here they are the same if equal."""
+        if left is right:
+            return True
+        if left is None or type(left) is bool or isinstance(left, View):
+            return isinstance(left, View) and left == right
+        return type(left) is type(right) and self.equal(left, right)
+
+    def contains(self, left: Any, right: Any) -> bool:
+        """`left in right`; False if `right` is missing or holds nothing."""
+        kind = type(right)
+        if isinstance(right, View):
+            return right.contains(left)
+        if kind is str:
+            if type(left) is not str:
+                return False
+            self.budget.scan(len(left) + len(right))
+            return left in right
+        if kind is dict or kind is set or kind is frozenset:
+            self.budget.scan(self.budget.weigh(left))
+        elif kind is list or kind is tuple:
+            self.budget.scan(self.budget.weigh(left) * len(right) * 4)
+        elif kind is range:
+            self.budget.scan(len(right) * ELEMENT if type(left) not in (int, bool) else 0)
+        else:
+            right = self.budget.listed(right)
+        try:
+            return left in right
+        except TypeError:
+            return False
+
+    def chain(self, left: Any, op: str, right: Any, *rest: Any) -> Any:
+        """`a < b <= c`, given as a, "<", b, "<=", a function that gives c: it is asked only if needed."""
+        holds = self.compare(op, left, right)
+        for i in range(0, len(rest), 2):
+            if not holds:
+                break
+            left, right = right, rest[i + 1]()
+            holds = self.compare(rest[i], left, right)
+        return holds
+
+    # -- arithmetic ------------------------------------------------------------------------------------
+
+    def add(self, left: Any, right: Any) -> Any:
+        kind = type(left)
+        if kind in _NUMBERS and type(right) in _NUMBERS:
+            return left + right
+        if kind is type(right) and (kind is str or kind is list or kind is tuple):
+            unit = 1 if kind is str else ELEMENT
+            self.budget.make((len(left) + len(right)) * unit)
+            return left + right
+        return _times(operator.add, left, right)
+
+    def subtract(self, left: Any, right: Any) -> Any:
+        if type(left) in _NUMBERS and type(right) in _NUMBERS:
+            return left - right
+        if isinstance(left, set | frozenset) and isinstance(right, set | frozenset):
+            self.budget.make(len(left) * ELEMENT)
+            return left - right
+        return _times(operator.sub, left, right)
+
+    def multiply(self, left: Any, right: Any) -> Any:
+        if type(left) in _NUMBERS and type(right) in _NUMBERS:
+            if type(left) is not float and type(right) is not float:
+                _check_bits(left, right, left.bit_length() + right.bit_length())
+            return left * right
+        if left is None or right is None:
+            return None
+        if isinstance(right, str | list | tuple) and isinstance(left, int):
+            left, right = right, left
+        if isinstance(left, str | list | tuple) and isinstance(right, int):
+            unit = 1 if type(left) is str else ELEMENT
+            self.budget.make(len(left) * max(right, 0) * unit)
+            return left * right
+        return _times(operator.mul, left, right)
+
+    def divide(self, left: Any, right: Any) -> Any:
+        return self._divided(operator.truediv, left, right)
+
+    def floor_divide(self, left: Any, right: Any) -> Any:
+        return self._divided(operator.floordiv, left, right)
+
+    def modulo(self, left: Any, right: Any) -> Any:
+        return self._divided(operator.mod, left, right)
+
+    def _divided(self, function: Callable[[Any, Any], Any], left: Any, right: Any) -> Any:
+        if type(left) in _NUMBERS and type(right) in _NUMBERS:
+            if type(left) is int and type(right) is int:
+                _check_bits(left, right, 0)
+            return function(left, right)
+        return _times(function, left, right)
+
+    def power(self, left: Any, right: Any) -> Any:
+        if type(left) not in _NUMBERS or type(right) not in _NUMBERS:
+            return None
+        if type(left) is not float and type(right) is not float and not -1 <= left <= 1:
+            _check_bits(left, right, left.bit_length() * max(right, 0))
+        made = left**right
+        return None if type(made) is complex else made
+
+    def negative(self, value: Any) -> Any:
+        return -value if type(value) in _NUMBERS or type(value) is timedelta else None
+
+    def positive(self, value: Any) -> Any:
+        return +value if type(value) in _NUMBERS or type(value) is timedelta else None
+
+    # -- items and methods -----------------------------------------------------------------------------
 
     def get_item(self, value: Any, key: Any) -> Any:
         """`value[key]`: for dictionaries a tuple is a path; what is not there is missing."""
         if isinstance(value, View):
             return value.item(key)
-        if type(key) is tuple and type(value) is dict:
-            for part in key:
-                value = self.get_item(value, part)
-            return value
+        if type(value) is dict:
+            return self._dict_item(value, key)
         try:
             if type(key) is slice:
-                self.spend(len(value))
+                size = len(range(*key.indices(len(value))))
+                self.budget.make(size if isinstance(value, _TEXTS) else size * ELEMENT)
             return value[key]
-        except (KeyError, IndexError, TypeError):
+        except (KeyError, IndexError, TypeError, ValueError):  # ValueError: a step of 0
             return None
 
-    def call_method(self, value: Any, name: str, *args: Any, **named: Any) -> Any:
-        """`value.name(...)`: a method from the list above; a dictionary's own key of that name comes first."""
-        if isinstance(value, View):
-            return value.call(name, *args)
-        if type(value) is dict:
-            if name not in value and name in _DICT_METHODS:
-                return self._dict_method(value, name, args)
-            return call(value.get(name), *args)
-        if value is datetime:
-            return _datetime_method(name, args)
-        if name not in _METHODS.get(type(value), ()):
-            return None
-        if isinstance(value, str | list | tuple):
-            self.spend(len(value))
-        if name == "strftime" and not _is_plain_format(args):
-            return None
+    def _dict_item(self, value: dict[Any, Any], key: Any) -> Any:
         try:
-            return getattr(value, name)(*args, **named)
+            if key in value:
+                return value[key]
+        except TypeError:  # not hashable, so no key
+            return None
+        if type(key) is tuple and key:
+            found: Any = value
+            for part in key:
+                found = self.get_item(found, part)
+            return found
+        return None
+
+    def call_method(self, value: Any, name: str, *args: Any, **named: Any) -> Any:
+        """`value.name(...)`: a listed method; a dictionary's own key of that name comes first."""
+        kind = type(value)
+        method = METHODS.get(kind, _NONE).get(name)
+        if kind is dict:
+            if name in value:
+                return call(value[name], *args, **named)
+            if name == "get":
+                return self._get(value, *args)
+        if method is None:
+            if isinstance(value, View):
+                return value.call(name, *args)
+            return value.attribute(name, *args) if isinstance(value, Function) else None
+        try:
+            return method(self.budget, value, *args, **named)
         except (ValueError, TypeError, OverflowError):
             return None
 
-    def _dict_method(self, value: dict[Any, Any], name: str, args: tuple[Any, ...]) -> Any:
-        if name == "get":
-            found = self.get_item(value, args[0]) if args else None
-            return found if found is not None or len(args) < 2 else args[1]
-        self.spend(len(value))
-        return list(getattr(value, name)())
+    def _get(self, value: dict[Any, Any], *args: Any) -> Any:
+        if not 1 <= len(args) <= 2:
+            return None
+        found = self._dict_item(value, args[0])
+        if found is not None or len(args) < 2:
+            return found
+        return args[1] if not self.contains(args[0], value) else None
 
-    def arithmetic(self, op: str, left: Any, right: Any) -> Any:
-        """A binary operation: numbers, times, and joining texts or lists; anything else is missing."""
-        if isinstance(left, _Number) and isinstance(right, _Number):
-            if op in ("**", "*") and isinstance(left, int) and isinstance(right, int):
-                _check_bits(op, left, right)
-            return _ARITHMETIC[op](left, right)
-        if op in ("+", "-") and isinstance(left, _Time) and isinstance(right, _Time):
-            return _ARITHMETIC[op](left, right)
-        if isinstance(left, timedelta) or isinstance(right, timedelta):
-            return _ARITHMETIC[op](left, right) if op in ("*", "/", "//", "%") else None
-        if op == "+" and type(left) is type(right) and isinstance(left, str | list | tuple):
-            self.spend(len(left) + len(right))
-            return left + right
-        if op == "*" and isinstance(left, str | list | tuple) and isinstance(right, int):
-            self.spend(len(left) * max(right, 0))
-            return left * right
+
+_NONE: dict[str, Any] = {}
+_MEMBERSHIP = ("in", "not in")
+_IDENTITY = ("is", "is not")
+
+
+def _times(function: Callable[[Any, Any], Any], left: Any, right: Any) -> Any:
+    """Arithmetic with times; what Python has no meaning for is missing."""
+    if type(left) not in _TIMES and type(right) not in _TIMES:
+        return None
+    try:
+        return function(left, right)
+    except TypeError:
         return None
 
 
-def _datetime_method(name: str, args: tuple[Any, ...]) -> Any:
-    """Times in queries are naive and UTC, as the run's are: so `datetime.now()` is too."""
-    if name in ("now", "utcnow", "today") and not args:
-        return datetime.now(UTC).replace(tzinfo=None)
-    if name in ("fromtimestamp", "utcfromtimestamp") and len(args) == 1:
-        return datetime.fromtimestamp(args[0], UTC).replace(tzinfo=None)
-    if name == "fromisoformat" or (name == "strptime" and _is_plain_format(args[1:])):
-        return getattr(datetime, name)(*args)
-    return None
-
-
-def _is_plain_format(args: tuple[Any, ...]) -> bool:
-    """The C library reads widths out of a format: "%1000000000Y" would fill the memory."""
-    return len(args) == 1 and isinstance(args[0], str) and _PLAIN_FORMAT.fullmatch(args[0]) is not None
-
-
-def _check_bits(op: str, left: int, right: int) -> None:
-    bits = left.bit_length() * abs(right) if op == "**" else left.bit_length() + right.bit_length()
-    if bits > BIT_LIMIT:
-        raise LimitError(f"`{op}` would make a number of more than {BIT_LIMIT} bits")
-
-
-def functions(budget: Budget) -> dict[str, Any]:
-    """Return the functions of the language, their work counted against `budget`."""
-
-    def listed(function: Callable[..., Any]) -> Callable[..., Any]:
-        def over(values: Any = (), *rest: Any, **named: Any) -> Any:
-            return function(list(budget.iterate(values)), *rest, **named)
-
-        return over
-
-    def extreme(function: Callable[..., Any]) -> Callable[..., Any]:
-        def pick(*args: Any) -> Any:
-            values = list(budget.iterate(args[0])) if len(args) == 1 else list(args)
-            return function(values) if values else None
-
-        return pick
-
-    def total(values: list[Any], start: Any = 0) -> Any:
-        for value in values:
-            start = budget.arithmetic("+", start, value)
-        return start
-
-    def text(value: Any = "") -> str:
-        made = repr(value) if isinstance(value, View) else str(value)
-        budget.spend(len(made))
-        return made
-
-    table = [
-        Function("abs", abs),
-        Function("all", listed(all), strict=False),
-        Function("any", listed(any), strict=False),
-        Function("bool", bool, strict=False, kind=bool),
-        Function("float", float, kind=float),
-        Function("int", int, kind=int),
-        Function("isinstance", _is_instance, strict=False),
-        Function("len", lambda value: len(value.elements() if isinstance(value, View) else value)),
-        Function("list", listed(list), kind=list),
-        Function("max", extreme(max)),
-        Function("min", extreme(min)),
-        Function("range", _bounded_range),
-        Function("round", _bounded_round),
-        Function("set", listed(set), kind=set),
-        Function("sorted", listed(lambda values, reverse=False: sorted(values, reverse=bool(reverse)))),
-        Function("str", text, kind=str),
-        Function("sum", listed(total)),
-        Function("tuple", listed(tuple), kind=tuple),
-    ]
-    return {"datetime": datetime, "timedelta": timedelta, **{function.name: function for function in table}}
-
-
-def _is_instance(value: Any, kinds: Any) -> bool:
-    wanted = kinds if isinstance(kinds, tuple | list) else (kinds,)
-    types = tuple(kind.kind for kind in wanted if isinstance(kind, Function) and kind.kind is not None)
-    return isinstance(value, types)
-
-
-def _bounded_range(*args: int) -> range:
-    made = range(*args)
-    if len(made) > RANGE_LIMIT:
-        raise LimitError(f"range() of more than {RANGE_LIMIT:,}")
-    return made
-
-
-def _bounded_round(value: Any, digits: Any = 0) -> Any:
-    if abs(digits) > DIGITS_LIMIT:
-        raise LimitError(f"round() to more than {DIGITS_LIMIT} digits")
-    return round(value, digits) if digits else round(value)
+def _check_bits(left: int, right: int, made: int) -> None:
+    if max(left.bit_length(), right.bit_length(), made) > BIT_LIMIT:
+        raise LimitError(f"a whole number of more than {BIT_LIMIT:,} bits")

@@ -18,7 +18,6 @@ from runstone_writer.replay import Problem
 from runstone_writer.state import RunState
 from runstone_writer.tender import LEASE_SECONDS
 
-from .overlay import Tail
 from .repo import Repo
 from .selection import Explanation, Selection
 
@@ -48,11 +47,11 @@ def health_of(repo: Repo) -> Health:
     layout, health = repo.layout, Health(repo.path)
     now = time.time() if repo.read_only else file_system_now(layout)
     generation, fresh = repo.snapshots.take(may_index=False)
-    for run, tail in fresh.items():
+    for run in fresh:
         health.unread_runs += 1
         read = 0 if generation is None or (row := generation.find(run)) is None else row.read
         health.unread_bytes += sum(log_sizes(layout, run).values()) - read
-    for record in _records(generation, fresh):
+    for record in Selection(generation, None, fresh, Explanation("", ""), archived_too=True):
         ended = record.flags & ENDED
         health.runs["finished" if ended else status_of(layout, record.state, now)] += 1
         health.dropped += sum(writer.dropped for writer in record.state.writers.values())
@@ -97,10 +96,6 @@ def foreign(layout: Layout, run: str) -> Iterator[Problem]:
     """Yield the files in a run's folder that are not logs."""
     for name in layout.foreign_names(run):
         yield Problem(layout.log_path(run, name), 0, 0, "not a log of Runstone's")
-
-
-def _records(generation: Generation | None, fresh: dict[str, Tail]) -> Selection:
-    return Selection(generation, None, fresh, Explanation("", ""), archived_too=True)
 
 
 def _stands(repo: Repo, path: str, start: int) -> bool:

@@ -1,113 +1,370 @@
-"""Compiling a checked tree with RestrictedPython: every operation goes through `guards`."""
+"""Compiling a checked tree with RestrictedPython: every operation goes through `guards`.
+
+Reading a parameter and comparing it with a constant is what nearly all queries do, for each of many runs;
+those become one call each, or none.
+"""
 
 from __future__ import annotations
 
 import ast
-import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
-from RestrictedPython.compile import compile_restricted_eval
 from RestrictedPython.transformer import RestrictingNodeTransformer
 
 from runstone_writer.errors import QueryError
 
 from . import guards
-from .aimql import Query
+from .aimql import FUNCTIONS, Query
+from .budget import Budget, LimitError
+from .functions import Functions, call
+from .guards import Guards
+from .methods import check_format, make_dict, make_set
+from .pattern import PatternError, compiled
+from .views import PROPERTIES, reader
 
 _OPERATORS: dict[type[ast.AST], str] = {
     ast.Eq: "==", ast.NotEq: "!=", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=",
     ast.Is: "is", ast.IsNot: "is not", ast.In: "in", ast.NotIn: "not in",
-    ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.FloorDiv: "//", ast.Mod: "%", ast.Pow: "**",
-    ast.USub: "-", ast.UAdd: "+",
 }  # fmt: skip
-_NEVER_FAIL = (ast.Eq, ast.NotEq, ast.Is, ast.IsNot)
+_ARITHMETIC: dict[type[ast.AST], str] = {
+    ast.Add: "_add_", ast.Sub: "_subtract_", ast.Mult: "_multiply_", ast.Div: "_divide_",
+    ast.FloorDiv: "_floor_divide_", ast.Mod: "_modulo_", ast.Pow: "_power_",
+    ast.USub: "_negative_", ast.UAdd: "_positive_",
+}  # fmt: skip
+_NUMBER_TESTS: dict[type[ast.AST], str] = {
+    ast.Lt: "_less_number_", ast.LtE: "_less_equal_number_",
+    ast.Gt: "_greater_number_", ast.GtE: "_greater_equal_number_",
+}  # fmt: skip
+_MIRRORED: dict[type[ast.AST], type[ast.cmpop]] = {ast.Lt: ast.Gt, ast.LtE: ast.GtE, ast.Gt: ast.Lt, ast.GtE: ast.LtE}
+_Loops = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
+_UNKNOWN = object()
 
 Predicate = Callable[[Any, Any], Any]
 
 
 class Policy(RestrictingNodeTransformer):
-    """RestrictedPython's policy, with operators, methods and calls replaced by guarded ones."""
+    """RestrictedPython's policy, with operators, methods, calls and loops replaced by guarded ones."""
+
+    def __init__(self, query: Query) -> None:
+        super().__init__()
+        self._entity = query.entity
+        self.scope: dict[str, Any] = {}  # what this query needs besides the guards
+        self._weights: list[int] = []
+
+    # -- reaching into values ----------------------------------------------------------------------------
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:  # noqa: N802
+        return self._read(node) or super().visit_Attribute(node)
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:  # noqa: N802
+        return self._read(node) or super().visit_Subscript(node)
+
+    def _read(self, node: ast.expr) -> ast.AST | None:
+        """Return a call that reads a parameter at a constant path, if the node is one."""
+        path = self._path(node)
+        if path is None:
+            return None
+        name = f"_read_{len(self.scope)}_"
+        self.scope[name] = reader(path[0], path[1:])
+        return _call(name, ast.Name("run", ast.Load()))
+
+    def _path(self, node: ast.expr) -> tuple[Any, ...] | None:
+        path: list[Any] = []
+        by_attribute = False
+        while not self._is_run(node):
+            by_attribute = isinstance(node, ast.Attribute)
+            if isinstance(node, ast.Attribute):
+                path.insert(0, node.attr)
+                node = node.value
+            elif isinstance(node, ast.Subscript):
+                keys = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+                parts = [_constant(key) for key in keys]
+                if not parts or _UNKNOWN in parts:
+                    return None
+                path[:0] = parts
+                node = node.value
+            else:
+                return None
+        if not path or (by_attribute and path[0] in PROPERTIES):
+            return None
+        return tuple(path)
+
+    def _is_run(self, node: ast.expr) -> bool:
+        if isinstance(node, ast.Name):
+            return node.id == "run"
+        is_root = isinstance(node, ast.Attribute) and node.attr == "run" and isinstance(node.value, ast.Name)
+        return is_root and node.value.id == self._entity  # type: ignore[attr-defined]
+
+    # -- comparisons -------------------------------------------------------------------------------------
 
     def visit_Compare(self, node: ast.Compare) -> ast.AST:  # noqa: N802
-        node = self.node_contents_visit(node)
         if len(node.ops) == 1:
-            if isinstance(node.ops[0], _NEVER_FAIL):
-                return node
-            operator = ast.Constant(_OPERATORS[type(node.ops[0])])
-            return _call("_compare_", node, operator, node.left, node.comparators[0])
-        rest: list[ast.expr] = []
-        for op, right in zip(node.ops, node.comparators, strict=True):
-            rest += [ast.Constant(_OPERATORS[type(op)]), right]
-        return _call("_compare_chain_", node, node.left, *rest)
+            return self._compared(node.ops[0], node.left, node.comparators[0])
+        ends = [node.left, *node.comparators]
+        if len(ends) == 3 and self._path(ends[1]) is not None and all(map(_is_scalar, (ends[0], ends[2]))):
+            links = [self._compared(op, ends[i], ends[i + 1]) for i, op in enumerate(node.ops)]
+            return ast.BoolOp(ast.And(), links)  # reading a parameter twice is cheaper than remembering it
+        arguments = [self.visit(ends[0]), ast.Constant(_OPERATORS[type(node.ops[0])]), self.visit(ends[1])]
+        for op, end in zip(node.ops[1:], ends[2:], strict=True):
+            later = ast.Lambda(ast.arguments([], [], None, [], [], None, []), self.visit(end))
+            arguments += [ast.Constant(_OPERATORS[type(op)]), later]
+        return _call("_chain_", *arguments)
+
+    def _compared(self, op: ast.cmpop, left: ast.expr, right: ast.expr) -> ast.expr:
+        kind = type(op)
+        if kind in _MIRRORED and _is_number(_constant(left)) and not _is_number(_constant(right)):
+            left, right, kind = right, left, _MIRRORED[kind]
+        if kind in _NUMBER_TESTS and _is_number(_constant(right)):
+            return _call(_NUMBER_TESTS[kind], self.visit(left), ast.Constant(_constant(right)))
+        if kind in (ast.In, ast.NotIn) and isinstance(right, ast.List | ast.Tuple | ast.Set):
+            options = [_constant(element) for element in right.elts]
+            if _UNKNOWN not in options:
+                many = frozenset(options) if len(options) > 8 else tuple(options)
+                found = _call("_among_", self.visit(left), ast.Constant(many))
+                return found if kind is ast.In else ast.UnaryOp(ast.Not(), found)
+        plain = _is_scalar(left) or _is_scalar(right)  # then it takes no time, and cannot fail
+        left, right = self.visit(left), self.visit(right)
+        if kind is ast.Eq or kind is ast.NotEq:
+            if plain:
+                return ast.Compare(left, [op], [right])
+            return _call("_equal_" if kind is ast.Eq else "_unequal_", left, right)
+        if kind in (ast.Is, ast.IsNot) and plain:
+            return ast.Compare(left, [op], [right])
+        if kind in (ast.In, ast.NotIn):
+            found = _call("_contains_", left, right)
+            return found if kind is ast.In else ast.UnaryOp(ast.Not(), found)
+        return _call("_compare_", ast.Constant(_OPERATORS[kind]), left, right)
+
+    # -- arithmetic and calls ----------------------------------------------------------------------------
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.AST:  # noqa: N802
-        node = self.node_contents_visit(node)
-        return _call("_arithmetic_", node, ast.Constant(_OPERATORS[type(node.op)]), node.left, node.right)
+        return _call(_ARITHMETIC[type(node.op)], self.visit(node.left), self.visit(node.right))
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.AST:  # noqa: N802
-        node = self.node_contents_visit(node)
+        operand = self.visit(node.operand)
         if isinstance(node.op, ast.Not):
-            return node
-        return _call("_sign_", node, ast.Constant(_OPERATORS[type(node.op)]), node.operand)
+            return ast.UnaryOp(ast.Not(), operand)
+        value = _constant(node)
+        return ast.Constant(value) if value is not _UNKNOWN else _call(_ARITHMETIC[type(node.op)], operand)
 
     def visit_Call(self, node: ast.Call) -> ast.AST:  # noqa: N802
         function = node.func
         arguments = [self.visit(argument) for argument in node.args]
-        keywords = [ast.keyword(k.arg, self.visit(k.value)) for k in node.keywords]
         if isinstance(function, ast.Attribute):
-            made = _call(
-                "_method_", node, self.visit(function.value), ast.Constant(function.attr), *arguments
-            )
+            made = _call("_method_", self.visit(function.value), ast.Constant(function.attr), *arguments)
+        elif isinstance(function, ast.Name) and function.id in FUNCTIONS:
+            made = ast.Call(ast.Name(function.id, ast.Load()), arguments, [])
         else:
-            made = _call("_call_", node, self.visit(function), *arguments)
-        made.keywords = keywords
+            made = _call("_call_", self.visit(function), *arguments)
+        made.keywords = [ast.keyword(k.arg, self.visit(k.value)) for k in node.keywords]
         return made
 
+    # -- loops -------------------------------------------------------------------------------------------
 
-def _call(name: str, at: ast.AST, *args: ast.expr) -> ast.Call:
-    node = ast.Call(ast.Name(name, ast.Load()), list(args), [])
-    ast.copy_location(node, at)
-    return ast.fix_missing_locations(node)
+    def visit_ListComp(self, node: ast.ListComp) -> ast.AST:  # noqa: N802
+        return self._loops(node)
+
+    def visit_SetComp(self, node: ast.SetComp) -> ast.AST:  # noqa: N802
+        return _call("_make_set_", self._loops(ast.GeneratorExp(node.elt, node.generators)))
+
+    def visit_DictComp(self, node: ast.DictComp) -> ast.AST:  # noqa: N802
+        pair = ast.Tuple([node.key, node.value], ast.Load())
+        return _call("_make_dict_", self._loops(ast.GeneratorExp(pair, node.generators)))
+
+    def visit_GeneratorExp(self, node: ast.GeneratorExp) -> ast.AST:  # noqa: N802
+        return self._loops(node)
+
+    def _loops(self, node: ast.ListComp | ast.GeneratorExp) -> ast.expr:
+        """A turn of a loop counts as many steps as there are nodes in it, so what it does is counted too."""
+        first = node.generators[0].iter
+        self._weights.append(max(_count(node) - _count(first) - 1, 1))
+        node.elt = self.visit(node.elt)
+        node.generators = [self.visit(loop) for loop in node.generators]
+        self._weights.pop()
+        return node
+
+    def visit_comprehension(self, node: ast.comprehension) -> ast.AST:
+        names = node.target.elts if isinstance(node.target, ast.Tuple) else None
+        guard = "_iterate_" if names is None else "_unpack_"
+        weight = ast.Constant(self._weights[-1])
+        node.iter = _call(guard, self.visit(node.iter), weight)
+        node.target = self.visit(node.target)
+        node.ifs = [self.visit(condition) for condition in node.ifs]
+        return node
 
 
-def compile_query(query: Query) -> tuple[Predicate, guards.Budget]:
-    """Return the predicate (called with the run's view and the sequence's) and its budget, reset per call."""
-    names = ["run", query.entity or "metric"]
-    arguments = ast.arguments([], [ast.arg(name) for name in names], None, [], [], None, [])
-    body = copy.deepcopy(query.tree)  # the policy changes the tree in place
-    tree = ast.fix_missing_locations(ast.Expression(ast.Lambda(arguments, body)))
-    try:
-        compiled = compile_restricted_eval(tree, filename="<query>", policy=Policy)
-    except (SyntaxError, RecursionError, MemoryError) as error:
-        raise QueryError(f"the query cannot be compiled: {error}", text=query.text) from None
-    if compiled.errors or compiled.code is None:
-        raise QueryError("; ".join(compiled.errors) or "the query cannot be compiled", text=query.text)
-    budget = guards.Budget()
-    scope = {
-        "__builtins__": {},
-        "_getattr_": guards.get_attribute,
-        "_getitem_": budget.get_item,
-        "_getiter_": budget.iterate,
-        "_compare_": guards.compare,
-        "_compare_chain_": guards.compare_chain,
-        "_arithmetic_": budget.arithmetic,
-        "_sign_": guards.sign,
-        "_method_": budget.call_method,
-        "_call_": guards.call,
-        "_iter_unpack_sequence_": _unpack(budget),
-        "slice": slice,
-        **guards.functions(budget),
-    }
-    predicate: Predicate = eval(compiled.code, scope)  # noqa: S307 - the point of all the checks before
+def _call(name: str, *args: ast.expr) -> ast.Call:
+    return ast.Call(ast.Name(name, ast.Load()), list(args), [])
+
+
+def _constant(node: ast.expr) -> Any:
+    """Return the value of a constant or a signed number, or _UNKNOWN."""
+    if isinstance(node, ast.Constant):
+        return node.value
+    if isinstance(node, ast.UnaryOp) and isinstance(node.operand, ast.Constant):
+        value = node.operand.value
+        if type(value) in (int, float):
+            if isinstance(node.op, ast.USub):
+                return -value
+            if isinstance(node.op, ast.UAdd):
+                return value
+    return _UNKNOWN
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float)
+
+
+def _is_scalar(node: ast.expr) -> bool:
+    return _constant(node) is not _UNKNOWN
+
+
+def _count(node: ast.AST) -> int:
+    return sum(isinstance(part, ast.expr) for part in ast.walk(node))
+
+
+def compile_query(query: Query) -> tuple[Predicate, Budget]:
+    """Return the predicate (called with the run's view and the sequence's) and its budget, reset per call.
+
+    Raises QueryError for what can be seen to fail for every run: constant parts that are too large, and
+    patterns that cannot be right.
+    """
+    budget = Budget()
+    predicate = _compiled(query, query.tree, budget)
+    for node in ast.walk(query.tree):
+        _check_pattern(query, node)
+    for node in _large_constants(query.tree):
+        try:
+            _compiled(query, node, budget)(None, None)
+        except LimitError as error:
+            raise _error_at(query, node, str(error)) from None
+        except Exception:  # noqa: S112 - such as 1 / 0: it may stand where it is never reached
+            continue
+        finally:
+            budget.reset()
     return predicate, budget
 
 
-def _unpack(budget: guards.Budget) -> Callable[[Any, Any, Any], Any]:
-    """Unpacking in a comprehension's loop variables: each element is a list or tuple of its own."""
+def _compiled(query: Query, body: ast.expr, budget: Budget) -> Predicate:
+    policy = Policy(query)
+    try:
+        made = policy.visit(_copy(body))
+        arguments = [ast.arg("run"), ast.arg(query.entity or "metric")]
+        function = ast.Lambda(ast.arguments([], arguments, None, [], [], None, []), made)
+        code = compile(ast.fix_missing_locations(ast.Expression(function)), "<query>", "eval")
+    except (SyntaxError, RecursionError, MemoryError) as error:
+        raise QueryError(f"the query cannot be compiled: {error}", text=query.text) from None
+    if policy.errors:
+        raise QueryError("; ".join(policy.errors), text=query.text)
+    predicate: Predicate = eval(code, {**_scope(budget), **policy.scope})  # noqa: S307 - the point of all the checks
+    return predicate
 
-    def unpack(values: Any, _spec: Any, _getiter: Any) -> Any:
-        for value in budget.iterate(values):
+
+def _scope(budget: Budget) -> dict[str, Any]:
+    guarded = Guards(budget)
+    return {
+        "__builtins__": {},
+        "_getattr_": guards.get_attribute,
+        "_getitem_": guarded.get_item,
+        "_iterate_": budget.iterate,
+        "_unpack_": _unpacking(budget),
+        "_make_set_": partial(make_set, budget),
+        "_make_dict_": partial(make_dict, budget),
+        "_less_number_": guards.less_number,
+        "_less_equal_number_": guards.less_equal_number,
+        "_greater_number_": guards.greater_number,
+        "_greater_equal_number_": guards.greater_equal_number,
+        "_among_": guards.among,
+        "_compare_": guarded.compare,
+        "_chain_": guarded.chain,
+        "_equal_": guarded.equal,
+        "_unequal_": guarded.unequal,
+        "_contains_": guarded.contains,
+        "_add_": guarded.add,
+        "_subtract_": guarded.subtract,
+        "_multiply_": guarded.multiply,
+        "_divide_": guarded.divide,
+        "_floor_divide_": guarded.floor_divide,
+        "_modulo_": guarded.modulo,
+        "_power_": guarded.power,
+        "_negative_": guarded.negative,
+        "_positive_": guarded.positive,
+        "_method_": guarded.call_method,
+        "_call_": call,
+        "slice": slice,
+        **Functions(guarded).table(),
+    }
+
+
+def _unpacking(budget: Budget) -> Callable[[Any, int], Iterator[Any]]:
+    """`for a, b in pairs`: each element is a list or tuple of its own."""
+
+    def unpack(values: Any, weight: int) -> Iterator[Any]:
+        for value in budget.iterate(values, weight):
             yield tuple(value) if isinstance(value, list | tuple) else (value,)
 
     return unpack
+
+
+def _copy(node: Any) -> Any:
+    """Return a tree that the policy may change. Its places lead nowhere: nobody sees a traceback."""
+    if isinstance(node, list):
+        return [_copy(item) for item in node]
+    if not isinstance(node, ast.AST):
+        return node
+    made = type(node)(**{name: _copy(value) for name, value in ast.iter_fields(node)})
+    for name in node._attributes:
+        setattr(made, name, 0 if "col" in name else 1)
+    return made
+
+
+# -- what can be seen before any run ---------------------------------------------------------------------------
+
+
+def _large_constants(tree: ast.expr) -> list[ast.expr]:
+    """Return the largest parts that are the same for every run, and may be much longer than their text."""
+    found: list[ast.expr] = []
+    left: list[ast.AST] = [tree]
+    while left:
+        node = left.pop()
+        if isinstance(node, ast.expr) and not isinstance(node, ast.Constant) and not _free_names(node):
+            if any(_grows(part) for part in ast.walk(node)):
+                found.append(node)
+            continue
+        left += ast.iter_child_nodes(node)
+    return found
+
+
+def _free_names(node: ast.AST) -> bool:
+    names = [part for part in ast.walk(node) if isinstance(part, ast.Name)]
+    bound = {name.id for name in names if isinstance(name.ctx, ast.Store)}
+    return any(name.id not in bound and name.id not in FUNCTIONS for name in names)
+
+
+def _grows(node: ast.AST) -> bool:
+    if isinstance(node, ast.BinOp):
+        return isinstance(node.op, ast.Mult | ast.Pow)
+    if isinstance(node, ast.Call):
+        return not (isinstance(node.func, ast.Name) and node.func.id in ("datetime", "timedelta", "isinstance"))
+    return isinstance(node, _Loops)
+
+
+def _check_pattern(query: Query, node: ast.AST) -> None:
+    if not isinstance(node, ast.Call) or not node.args:
+        return
+    form = _constant(node.args[-1])
+    if not isinstance(form, str):
+        return
+    try:
+        if isinstance(node.func, ast.Name) and node.func.id == "matches":
+            compiled(form)
+        elif isinstance(node.func, ast.Attribute) and node.func.attr in ("strftime", "strptime"):
+            check_format(form)
+    except (PatternError, LimitError) as error:
+        raise _error_at(query, node.args[-1], str(error)) from None
+
+
+def _error_at(query: Query, node: ast.expr, message: str) -> QueryError:
+    return QueryError(message, line=node.lineno, column=node.col_offset + 1, text=query.text)

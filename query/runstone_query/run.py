@@ -109,14 +109,14 @@ def append_edit(layout: Layout, run: str, event: str, fields: dict[str, Any]) ->
     Raises StoreError if the storage refuses it: nobody waits for an edit, so it is not kept in memory.
     """
     log = LogWriter(layout, run, kind="edit")
-    with warnings.catch_warnings(
-        action="ignore", category=RuntimeWarning
-    ):  # it would say that training goes on
+    with warnings.catch_warnings():  # it would say that training goes on
+        warnings.simplefilter("ignore", RuntimeWarning)
         log.append(event, **fields)
-    if log.refusal is not None:
+    if log.unwritten():
+        why = log.refusal.strerror if log.refusal is not None else "it is not known why"
         log.forget()
         raise StoreError(
-            f"cannot write the change to {layout.run_folder(run)}: {log.refusal.strerror}",
+            f"cannot write the change to {layout.run_folder(run)}: {why}",
             path=layout.run_folder(run),
             hint="Nothing was changed. Look for a full disk or missing permissions.",
         ) from log.refusal

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 
@@ -52,10 +53,8 @@ class Snapshots:
         hints = self._overlay.candidates()
         generation = self._refreshed()
         if may_index and self._may_index and self._is_far_behind(generation, hints):
-            try:
+            with contextlib.suppress(OSError):  # somebody else is at it, or nothing can be written here
                 Indexer(self._layout).run_once(self.progress, full=generation is None)
-            except OSError:
-                pass  # somebody else is at it, or nothing can be written here: the logs have the answer
             hints = self._overlay.candidates()
             generation = self._refreshed()
         return generation, self._overlay.fresh(hints, generation)

@@ -1,24 +1,25 @@
 """What `run`, `metric` and their kin are inside a query: read-only windows on plain values.
 
-A view hands out only numbers, strings, None, lists, dictionaries and other views. No attribute of it leads
-to a Run, a Repo, a file or a module.
+A view hands out only numbers, strings, None, lists, dictionaries, times and other views. No attribute of it
+leads to a Run, a Repo, a file or a module.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from runstone_writer.state import Sequence
+from runstone_writer.state import Sequence, sequence_identity
 from runstone_writer.values import decode, encode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from .record import Record
+    from .reference import Reference
 
 SUMMARIES = ("first", "last", "min", "max", "mean", "count", "first_step", "last_step")
+SEQUENCE_PROPERTIES = ("name", "context", "run", *SUMMARIES)
 
 
 class View:
@@ -27,46 +28,114 @@ class View:
     __slots__ = ()
 
     def attribute(self, name: str) -> Any:
+        """`view.name`."""
         return None
 
     def item(self, key: Any) -> Any:
+        """`view[key]`; a tuple is a path."""
         return None
 
     def call(self, name: str, *args: Any) -> Any:
-        if name == "get":
-            found = self.item(args[0]) if args else None
-            return found if found is not None or len(args) < 2 else args[1]
-        return None
+        """`view.name(...)`: only `get` is there."""
+        if name != "get" or not 1 <= len(args) <= 2:
+            return None
+        found = self.item(args[0])
+        if found is not None or len(args) < 2:
+            return found
+        return None if self.contains(args[0]) else args[1]
+
+    def contains(self, key: Any) -> bool:
+        """`key in view`."""
+        return False
 
     def elements(self) -> list[Any]:
+        """`for x in view`."""
         return []
+
+    def length(self) -> int:
+        """`len(view)`."""
+        raise TypeError(f"{self!r} has no length")
+
+
+def follow(value: Any, path: tuple[Any, ...]) -> Any:
+    """Return what stands at `path` in nested dictionaries and lists; None if nothing does."""
+    for part in path:
+        try:
+            value = value[part]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return value
 
 
 class RunView(View):
     """`run`: its properties by name, everything else (and everything in brackets) is a parameter."""
 
-    __slots__ = ("_metrics", "_record")
+    __slots__ = ("_params", "_record")
 
     def __init__(self, record: Record) -> None:
         self._record = record
+        self._params: dict[Any, Any] | None = None
+
+    @property
+    def params(self) -> dict[Any, Any]:
+        if self._params is None:
+            self._params = self._record.params
+        return self._params
 
     def attribute(self, name: str) -> Any:
         getter = PROPERTIES.get(name)
-        if getter is not None:
-            return getter(self._record)
-        return self._record.params.get(name)
+        return self.params.get(name) if getter is None else getter(self._record)
 
     def item(self, key: Any) -> Any:
-        params: Any = self._record.params
-        for part in key if type(key) is tuple else (key,):
-            try:
-                params = params[part]
-            except (KeyError, IndexError, TypeError):
-                return None
-        return params
+        return follow(self.params, key if type(key) is tuple else (key,))
+
+    def contains(self, key: Any) -> bool:
+        path = key if type(key) is tuple else (key,)
+        inside = follow(self.params, path[:-1])
+        try:
+            return bool(path) and isinstance(inside, dict) and path[-1] in inside
+        except TypeError:
+            return False
+
+    def elements(self) -> list[Any]:
+        return list(self.params)
+
+    def length(self) -> int:
+        return len(self.params)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, RunView) and self._record.hash == other._record.hash
+
+    def __hash__(self) -> int:
+        return hash(self._record.hash)
 
     def __repr__(self) -> str:
         return f"<run {self._record.hash}>"
+
+
+Reader = Callable[[RunView], Any]
+
+
+def reader(first: Any, rest: tuple[Any, ...]) -> Reader:
+    """Return what reads one parameter of a run: the same as brackets, without the steps in between."""
+    if not rest:
+
+        def read_one(view: RunView) -> Any:
+            params = view._params
+            return (view.params if params is None else params).get(first)
+
+        return read_one
+    second, below = rest[0], rest[1:]
+
+    def read(view: RunView) -> Any:
+        params = view._params
+        value = (view.params if params is None else params).get(first)
+        if type(value) is dict:
+            value = value.get(second)
+            return follow(value, below) if below else value
+        return follow(value, rest)
+
+    return read
 
 
 def _when(time_us: int | None) -> datetime | None:
@@ -99,48 +168,100 @@ PROPERTIES: dict[str, Callable[[Record], Any]] = {
 }
 
 
+SHORT = 60  # characters
+
+
+def is_short(context: dict[Any, Any]) -> bool:
+    """Whether a context has a few short keys and values, as nearly all have."""
+    for key, value in context.items():
+        if type(key) is not str or len(key) > SHORT:
+            return False
+        kind = type(value)
+        if (kind is str and len(value) > SHORT) or (kind is int and value.bit_length() > SHORT):
+            return False
+        if kind not in (str, int, float, bool, type(None)):
+            return False
+    return len(context) <= 8
+
+
 class MetricsView(View):
-    """`run.metrics[name]`, `run.metrics[name, {context}]`: the summaries of a sequence of the run."""
+    """`run.metrics[name]`, `run.metrics[name, {context}]`: a sequence of the run."""
 
     __slots__ = ("_record",)
 
     def __init__(self, record: Record) -> None:
         self._record = record
 
+    def attribute(self, name: str) -> Any:
+        return self.item(name)
+
     def item(self, key: Any) -> Any:
         name, context = key if type(key) is tuple and len(key) == 2 else (key, {})
-        if not isinstance(name, str) or not isinstance(context, dict):
+        if not isinstance(name, str) or type(context) is not dict:
             return None
-        sequence = self._record.state.find(name, encode(context))
+        state = self._record.state
+        if len(name) <= SHORT and is_short(context):
+            sequence = state.find(name, encode(context))
+        else:  # what find() looks for it remembers, and nobody may fill the memory with long names
+            same = (s for s in state.sequences if s.name == name and decode(s.context) == context)
+            sequence = next(same, None)
         return None if sequence is None else SequenceView(self._record, sequence, None)
+
+    def contains(self, key: Any) -> bool:
+        return key in self.elements() if isinstance(key, str) else self.item(key) is not None
 
     def elements(self) -> list[Any]:
         return sorted({sequence.name for sequence in self._record.state.sequences})
+
+    def length(self) -> int:
+        return len(self.elements())
+
+    def __repr__(self) -> str:
+        return f"<metrics of run {self._record.hash}>"
 
 
 class SequenceView(View):
     """`metric`, `images`, ...: name, context, run and the summaries."""
 
-    __slots__ = ("_record", "_run", "_sequence")
+    __slots__ = ("_context", "_record", "_run", "_sequence")
 
-    def __init__(self, record: Record, sequence: Sequence, run: RunView | None) -> None:
+    def __init__(self, record: Record, sequence: Sequence | Reference, run: RunView | None) -> None:
         self._record = record
         self._sequence = sequence
         self._run = run
+        self._context: dict[str, Any] | None = None
 
     def attribute(self, name: str) -> Any:
         if name == "name":
             return self._sequence.name
         if name == "context":
-            return decode(self._sequence.context)
+            if self._context is None:
+                self._context = decode(self._sequence.context)
+            return self._context
         if name == "run":
-            return self._run
-        if name in SUMMARIES and self._sequence.summary is not None:
-            return summary_value(self._sequence, name)
-        return None
+            return RunView(self._record) if self._run is None else self._run
+        return summary_value(self._sequence, name) if name in SUMMARIES else None
 
     def item(self, key: Any) -> Any:
-        return self.attribute(key) if isinstance(key, str) else None
+        path = key if type(key) is tuple else (key,)
+        if not path or not isinstance(path[0], str):
+            return None
+        first = self.attribute(path[0])
+        if isinstance(first, View):
+            return first.item(path[1:]) if path[1:] else first
+        return follow(first, path[1:])
+
+    def contains(self, key: Any) -> bool:
+        return self.item(key) is not None
+
+    def _identity(self) -> tuple[str, ...]:
+        return self._record.hash, *sequence_identity(self._sequence.name, self._sequence.context)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SequenceView) and self._identity() == other._identity()
+
+    def __hash__(self) -> int:
+        return hash(self._identity())
 
     def __repr__(self) -> str:
         return f"<sequence {self._sequence.name}>"

@@ -1,0 +1,234 @@
+"""The worker: answers, deadlines that hold inside C code, limits, and a process that can do nothing else."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import aimql_repo
+from runstone import QueryError, Repo, Run
+from runstone_indexer import Indexer
+from runstone_query import confinement
+from runstone_query.worker import QueryWorker, SequenceKey
+from runstone_writer.errors import MissingRepoError, QueryTimeoutError, UsageError
+
+LINUX = pytest.mark.skipif(sys.platform != "linux", reason="system call filters are Linux's")
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
+    path = tmp_path_factory.mktemp("worker")
+    names = aimql_repo.build(path)
+    Indexer(path).run_once()
+    return path, names
+
+
+@pytest.fixture(scope="module")
+def worker(written: tuple[Path, dict[str, str]]) -> Iterator[QueryWorker]:
+    with QueryWorker(written[0], seconds=60) as made:
+        yield made
+
+
+def test_it_answers_as_the_repository_does(worker: QueryWorker, written: tuple[Path, dict[str, str]]) -> None:
+    repo = Repo(written[0])
+    for query in ("", "run.lr > 0.05", "run.archived", "run.opt == 'adam' or run.nope"):
+        assert worker.run_hashes(query) == repo.query_runs(query).hashes()
+    query = "metric.name == 'loss' and metric.last > 0.5"
+    expected = [SequenceKey(s.run.hash, s.name, dict(s.context)) for s in repo.query_metrics(query)]
+    assert worker.sequence_keys("metric", query) == expected != []
+    assert [key.name for key in worker.sequence_keys("figures", "")] == ["fig"]
+
+
+def test_one_process_answers_many_queries(worker: QueryWorker) -> None:
+    pid = worker.pid
+    assert [len(worker.run_hashes(f"run.seed == {n}")) for n in range(6, 10)] == [0, 1, 1, 0]
+    assert worker.pid == pid
+
+
+def test_it_sees_runs_that_are_written_later(tmp_path: Path) -> None:
+    aimql_repo.build(tmp_path, names="eve")
+    with QueryWorker(tmp_path, seconds=60) as worker:
+        assert len(worker.run_hashes("")) == 1
+        aimql_repo.build(tmp_path, names="ada")
+        assert len(worker.run_hashes("")) == 2
+
+
+def test_a_query_error_says_the_same_as_without_a_worker(worker: QueryWorker) -> None:
+    with pytest.raises(QueryError) as raised:
+        worker.run_hashes("run.lr = 1 and\n lenn(run.x)")
+    assert (raised.value.lineno, raised.value.offset) == (2, 2)
+    assert "Did you mean `len`?" in str(raised.value)
+
+
+def test_skipped_candidates_are_counted(worker: QueryWorker) -> None:
+    answer = worker.run_hashes("1 / run.hparams.zero > 1")
+    assert (answer, answer.skipped) == ([], 1)
+    assert "ZeroDivisionError" in answer.first_error
+
+
+def test_an_unknown_entity_is_refused(worker: QueryWorker) -> None:
+    with pytest.raises(UsageError, match="unknown sequence type"):
+        worker.sequence_keys("close", "")
+
+
+def test_a_process_that_does_nothing_any_more_is_replaced(written: tuple[Path, dict[str, str]]) -> None:
+    """A stopped process stands for any single call that never comes back."""
+    with QueryWorker(written[0], seconds=60) as worker:
+        assert len(worker.run_hashes("run.seed == 7")) == 1
+        old = worker.pid
+        os.kill(old, signal.SIGSTOP)
+        worker.seconds = 0.3
+        with pytest.raises(QueryTimeoutError, match=r"longer than 0\.3 s"):
+            worker.run_hashes("run.seed == 7")
+        worker.seconds = 60
+        assert len(worker.run_hashes("run.seed == 7")) == 1
+        assert worker.pid != old
+        assert worker.restarts == 1
+
+
+def test_a_process_that_dies_is_replaced(written: tuple[Path, dict[str, str]]) -> None:
+    with QueryWorker(written[0], seconds=60) as worker:
+        worker.run_hashes("")
+        os.kill(worker.pid, signal.SIGSEGV)
+        with pytest.raises(QueryTimeoutError, match=f"exit code -{signal.SIGSEGV.value}"):
+            worker.run_hashes("run.seed == 7")
+        assert len(worker.run_hashes("run.seed == 7")) == 1
+
+
+@pytest.mark.slow
+def test_a_query_that_is_slow_for_every_run_is_stopped(tmp_path: Path) -> None:
+    """Each evaluation stays within its budget; together they do not."""
+    for number in range(200):
+        with Run(repo=str(tmp_path), system_tracking_interval=None, capture_terminal_logs=False) as run:
+            run["n"] = number
+    Indexer(tmp_path).run_once()
+    slow = "sum(run.n * x * y for x in range(100) for y in range(100)) < 0"
+    with QueryWorker(tmp_path, seconds=60) as worker:
+        assert len(worker.run_hashes("run.n < 5")) == 5
+        worker.seconds = 0.1
+        with pytest.raises(QueryTimeoutError):
+            worker.run_hashes(slow)
+        worker.seconds = 60
+        assert len(worker.run_hashes("run.n < 5")) == 5
+
+
+def test_memory_is_limited(written: tuple[Path, dict[str, str]]) -> None:
+    with QueryWorker(written[0], seconds=60, memory=1 << 20) as worker:
+        answer = worker.run_hashes("('\U0001f600' * 1900000 + run.name).endswith('#')")
+        assert answer == []
+        assert (answer.skipped, answer.first_error.split(": ")[1]) == (5, "MemoryError")
+        assert len(worker.run_hashes("run.seed == 7")) == 1
+    with QueryWorker(written[0], seconds=60) as worker:
+        assert worker.run_hashes("('\U0001f600' * 1900000 + run.name).endswith('#')").skipped == 0
+
+
+def test_a_repository_that_is_not_there_is_said_at_once(tmp_path: Path) -> None:
+    with pytest.raises(MissingRepoError):
+        QueryWorker(tmp_path / "nowhere")
+
+
+def test_a_closed_worker_says_so(written: tuple[Path, dict[str, str]]) -> None:
+    worker = QueryWorker(written[0])
+    worker.close()
+    worker.close()
+    with pytest.raises(UsageError, match="closed"):
+        worker.run_hashes("")
+
+
+@LINUX
+def test_the_process_has_no_environment(worker: QueryWorker, monkeypatch: pytest.MonkeyPatch) -> None:
+    worker.run_hashes("")
+    assert Path(f"/proc/{worker.pid}/environ").read_bytes() == b""
+
+
+@LINUX
+def test_the_process_is_confined(worker: QueryWorker) -> None:
+    worker.run_hashes("")
+    status = dict(
+        line.split(":\t", 1) for line in Path(f"/proc/{worker.pid}/status").read_text().splitlines() if ":\t" in line
+    )
+    limits = Path(f"/proc/{worker.pid}/limits").read_text()
+    assert (status["Seccomp"], status["NoNewPrivs"]) == ("2", "1")
+    assert "Max file size             0 " in limits
+    assert "Max address space         unlimited" not in limits
+    assert "Max cpu time              unlimited" not in limits
+
+
+ATTEMPTS = """
+    import ctypes, os, socket, subprocess, sys
+    from runstone_query import confinement
+
+    victim = sys.argv[1]
+    def tried(attempt):
+        try:
+            attempt()
+        except OSError as error:
+            return type(error).__name__
+        return "done"
+
+    {confine}
+    for attempt in (
+        os.fork,
+        lambda: os.execv("/bin/true", ["true"]),
+        lambda: subprocess.run(["true"]),
+        lambda: os.posix_spawn("/bin/true", ["true"], {{}}),
+        socket.socket,
+        lambda: os.kill(os.getppid(), 0),
+        lambda: open(victim, "w"),
+        lambda: open(victim, "a"),
+        lambda: os.unlink(victim),
+        lambda: os.rename(victim, victim + "2"),
+        lambda: os.mkdir(victim + "3"),
+        lambda: os.truncate(victim, 0),
+        lambda: os.chmod(victim, 0o777),
+        lambda: os.symlink(victim, victim + "4"),
+    ):
+        print(tried(attempt))
+"""
+
+
+def attempts(tmp_path: Path, confine: str) -> list[str]:
+    victim = tmp_path / "victim"
+    victim.write_text("untouched")
+    code = textwrap.dedent(ATTEMPTS).format(confine=confine)
+    done = subprocess.run([sys.executable, "-c", code, str(victim)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["victim"]
+    assert victim.read_text() == "untouched"
+    return done.stdout.split()
+
+
+@LINUX
+@pytest.mark.skipif(os.uname().machine not in confinement._ARCHITECTURES, reason="no filter for this machine")
+def test_the_system_call_filter_refuses_processes_network_and_changes(tmp_path: Path) -> None:
+    assert set(attempts(tmp_path, "assert confinement.confine_calls()")) == {"PermissionError"}
+
+
+def test_the_audit_hook_refuses_the_same_to_python_code(tmp_path: Path) -> None:
+    assert set(attempts(tmp_path, "confinement.confine_python()")) == {"PermissionError"}
+
+
+@LINUX
+def test_threads_are_still_possible() -> None:
+    code = """
+        import threading
+        from runstone_query import confinement
+        confinement.confine_calls()
+        confinement.confine_python()
+        thread = threading.Thread(target=lambda: print("ran"))
+        thread.start()
+        thread.join()
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=False
+    )
+    assert done.stdout == "ran\n", done.stderr
