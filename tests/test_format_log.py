@@ -8,11 +8,11 @@ from pathlib import Path
 import orjson
 import pytest
 
-from runstone_writer.layout import LOG_SUFFIX, open_repo
-from runstone_writer.lines import LINE_LIMIT
-from runstone_writer.log import CHECKPOINT_BYTES, LOG_FORMAT, LogWriter
+from runstone_writer.layout import LOG_SUFFIX, log_name, open_repo
+from runstone_writer.lines import LINE_LIMIT, LOG_FORMAT
+from runstone_writer.log import CHECKPOINT_BYTES, UNSYNCED_LIMIT, WAITING_LIMIT, LogWriter
 from runstone_writer.reader import Position, parse, read_log
-from runstone_writer.replay import replay
+from runstone_writer.replay import ORPHAN_LIMIT, replay
 from runstone_writer.run import Run
 from runstone_writer.state import EVENTS, PROPS, RunState
 from runstone_writer.tender import BEAT_SECONDS, LEASE_SECONDS
@@ -23,6 +23,7 @@ pytestmark = pytest.mark.checkout
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs/format/log.md").read_text() if (ROOT / "docs").exists() else ""
 GOLDEN = Path(__file__).parent / "golden/log-v1.jsonl"
+PARTS = [Path(__file__).parent / "golden" / name for name in ("parts-v1.jsonl", "parts-v1.1.jsonl")]
 TYPES = {"integer": int, "string": str, "boolean": bool}
 
 
@@ -52,6 +53,10 @@ def test_the_numbers_of_the_page_are_those_of_the_code() -> None:
     assert f"{LINE_LIMIT:,} bytes" in PAGE
     assert f"{CHECKPOINT_BYTES:,} bytes" in PAGE
     assert f"specification of format {LOG_FORMAT}" in PAGE
+    assert f"up to {WAITING_LIMIT >> 20} MiB" in PAGE
+    assert f"up to {ORPHAN_LIMIT:,} of them" in PAGE
+    assert UNSYNCED_LIMIT == 1_000_000
+    assert "at\n  most a million lines" in PAGE
     repository = (ROOT / "docs/format/repository.md").read_text()
     assert f"every {BEAT_SECONDS:.0f} seconds" in repository
     assert f"After {LEASE_SECONDS:.0f} seconds" in repository
@@ -59,8 +64,10 @@ def test_the_numbers_of_the_page_are_those_of_the_code() -> None:
     assert f"<writer>{LOG_SUFFIX}" in repository
 
 
-def test_the_worked_example_is_the_golden_file() -> None:
-    assert GOLDEN.read_text() in PAGE
+def test_the_worked_examples_are_the_golden_files() -> None:
+    assert f"```\n{GOLDEN.read_text()}```" in PAGE
+    assert f"```\n{PARTS[0].read_text()}\n```" in PAGE
+    assert f"```\n{PARTS[1].read_text()}```" in PAGE
 
 
 def test_the_worked_example_reads_back_whole() -> None:
@@ -69,7 +76,9 @@ def test_the_worked_example_reads_back_whole() -> None:
     assert batch.damage == []
     assert batch.position.offset == len(data)
     assert [event["event"] for event in batch.events] == re.findall(r'"event":"(\w+)"', data.decode())
-    assert {event["event"] for event in batch.events} == set(EVENTS), "the example has every event"
+    assert {event["event"] for event in batch.events} == set(EVENTS) - {"resent"}, (
+        "the example has every event"
+    )
     assert [row[:3] for row in batch.points] == [[0, 0, 2.302585], [0, 1, 1.871], [0, 2, "nan"]]
 
 
@@ -87,6 +96,49 @@ def test_the_golden_file_of_format_1_gives_the_state_that_it_always_gave(tmp_pat
     assert state.created == 0x19A0B5C1D2E * 1000 + 310
     assert state.ended == 0x19A0B5C1D2E * 1000 + 36650
     assert state.writers[writer].dropped == 3
+
+
+def test_the_golden_parts_of_format_1_give_each_point_once(tmp_path: Path) -> None:
+    layout = open_repo(tmp_path, create=True)
+    run, writer = "5f1e9c0ffee0ddba11ca5cad", "19a0b5c1d2e-00c0ffee0002"
+    Path(layout.run_folder(run)).mkdir(parents=True)
+    for number, part in enumerate(PARTS):
+        Path(layout.log_path(run, log_name(writer, number))).write_bytes(part.read_bytes())
+    state, points = RunState(run), []
+    done = replay(layout, state, layout.log_names(run), lambda _s, _w, batch: points.extend(batch))
+    assert (done.problems, done.tails, done.bytes_left) == ([], [], 0)
+    assert [row[1:3] for row in points] == [[0, 0.5], [1, 0.625], [2, 0.75], [3, 0.8125], [4, 0.875]]
+
+
+def test_a_second_part_is_written_as_the_page_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = LogWriter(open_repo(tmp_path, create=True), "a" * 24)
+    log.declare(0, "acc", {}, "number")
+    log.sync()
+    first, durable = Path(log.path()), Path(log.path()).stat().st_size
+    log.point(0, 1, 0.625, None)
+
+    def failing(_fd: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("runstone_writer.part._fdatasync", failing)
+    log.sync()
+    monkeypatch.undo()
+    with pytest.warns(RuntimeWarning, match="Input/output error"):
+        log.point(0, 2, 0.75, None)
+    second = [orjson.loads(line) for line in Path(log.path()).read_bytes().splitlines()]
+    log.close("end")
+    assert second[0]["from"] == [0, durable]
+    assert [row["event"] if isinstance(row, dict) else row[1] for row in second] == [
+        "log",
+        "sequence",
+        1,
+        "resent",
+        2,
+    ]
+    assert first.read_bytes()[durable:].startswith(b"[0,1,0.625,")
+    for row in second:
+        if isinstance(row, dict):
+            assert row.keys() - {"event", "crc"} <= fields()[row["event"]].keys()
 
 
 def test_what_a_run_writes_is_on_the_page(tmp_path: Path) -> None:

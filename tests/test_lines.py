@@ -69,8 +69,11 @@ def test_damage_in_the_middle_is_told_with_its_place_and_the_rest_is_read(what: 
         damaged.insert(40, damaged[39])
     else:
         damaged.insert(40, b"\x00\xffgarbage\n[1,2,3]\n{}\n")
-    kept, _, _, damage = sift(b"".join(damaged), 0, 1000)
+    data = b"".join(damaged)
+    numbered, _, _, damage = sift(data, 0, 1000)
+    kept = [line for _, line in numbered]
     assert set(kept) <= set(lines)
+    assert all(data[offset - 1000 :].startswith(line) for offset, line in numbered)
     assert len(kept) >= 100 - 5
     assert kept[-1] == lines[-1]
     assert damage

@@ -1,34 +1,51 @@
-"""Appending: nothing acknowledged is lost, whatever happens to the process, its threads or its disk."""
+"""Appending: nothing acknowledged is lost, whatever happens to the process, its threads or its disk.
+
+What comes out of signal handlers, at every instant, is in test_part.py.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
+import resource
 import signal
 import subprocess
 import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
+import orjson
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from runstone_writer.layout import Layout, open_repo
+from runstone_writer import log as log_module
+from runstone_writer import part as part_module
+from runstone_writer.errors import StoreError, UsageError, ValueTypeError
+from runstone_writer.layout import Layout, log_name, open_repo, parse_log_name, shard
+from runstone_writer.lines import LINE_LIMIT
 from runstone_writer.log import LogWriter
+from runstone_writer.reader import read_log
 from runstone_writer.replay import Replay, replay
 from runstone_writer.run import Run
-from runstone_writer.state import RunState
+from runstone_writer.state import RunState, WriterState
+from runstone_writer.tender import TENDER
 
-QUIET = {"system_tracking_interval": None, "capture_terminal_logs": False}
+QUIET: dict[str, Any] = {"system_tracking_interval": None, "capture_terminal_logs": False}
 RUN = "a" * 24
 DEADLINE = 60
 
 
 def steps_of(layout: Layout, run: str) -> tuple[list[int], Replay, RunState]:
     """Return the step of every point in the order of the logs, and what reading them found."""
-    state, steps = RunState(run), []
+    state = RunState(run)
+    steps: list[int] = []
     done = replay(
         layout, state, layout.log_names(run), lambda _s, _w, rows: steps.extend(row[1] for row in rows)
     )
@@ -47,9 +64,84 @@ def wait_for(condition: Callable[[], bool]) -> None:
         time.sleep(0.005)
 
 
+class Found:
+    """What a reader finds in all the logs of the run."""
+
+    def __init__(self, layout: Layout, *, missing: int = 0) -> None:
+        self.state = RunState(RUN)
+        self.points: dict[str, list[list[Any]]] = {}
+        self.replay: Replay = replay(layout, self.state, layout.log_names(RUN), self._take)
+        reasons = [problem.reason for problem in self.replay.problems]
+        assert reasons == ["cannot be read: No such file or directory"] * missing
+
+    def _take(self, _state: RunState, writer: WriterState, points: list[list[Any]]) -> None:
+        self.points.setdefault(writer.writer, []).extend(points)
+
+    @property
+    def steps(self) -> list[int]:
+        """The steps of the only writer's points, in the order of its log."""
+        assert len(self.points) <= 1
+        return [row[1] for rows in self.points.values() for row in rows]
+
+    @property
+    def times(self) -> list[int]:
+        return [row[3] for rows in self.points.values() for row in rows]
+
+    @property
+    def params(self) -> dict[Any, Any]:
+        return self.state.params.tree()
+
+    @property
+    def dropped(self) -> int:
+        return sum(writer.dropped for writer in self.state.writers.values())
+
+
+def lines_of(layout: Layout) -> list[list[Any]]:
+    """Every line of the only writer's parts, one list per part."""
+    return [
+        [orjson.loads(line) for line in Path(layout.log_path(RUN, name)).read_bytes().splitlines()]
+        for name in layout.log_names(RUN)
+    ]
+
+
 @pytest.fixture
 def layout(tmp_path: Path) -> Layout:
     return open_repo(tmp_path, create=True)
+
+
+@pytest.fixture
+def open_log(layout: Layout) -> Iterator[Callable[..., LogWriter]]:
+    """Opens logs that a background thread does not touch, and closes them after the test."""
+    logs: list[LogWriter] = []
+
+    def open_log(where: Layout = layout, **keywords: Any) -> LogWriter:
+        logs.append(LogWriter(where, RUN, **keywords))
+        return logs[-1]
+
+    yield open_log
+    for log in logs:
+        log.close()
+
+
+@contextlib.contextmanager
+def one_warning(text: str) -> Iterator[None]:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+    messages = [str(warning.message) for warning in caught]
+    assert len(messages) == 1, messages
+    assert text in messages[0]
+
+
+@contextlib.contextmanager
+def files_up_to(size: int) -> Iterator[None]:
+    """No file of this process grows beyond `size` bytes: a full disk that needs no root. Writes fall short."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_what_was_appended_is_read_back_in_order(layout: Layout) -> None:
@@ -105,7 +197,7 @@ def test_a_killed_process_loses_nothing_that_it_was_acknowledged(
 
 
 def test_threads_share_a_run_and_each_keeps_its_order(tmp_path: Path) -> None:
-    run = Run(repo=tmp_path, **QUIET)  # type: ignore[arg-type]
+    run = Run(repo=tmp_path, **QUIET)
 
     def work(name: str) -> None:
         for step in range(500):
@@ -118,7 +210,8 @@ def test_threads_share_a_run_and_each_keeps_its_order(tmp_path: Path) -> None:
         thread.join()
     run.close()
     layout = open_repo(tmp_path)
-    state, found = RunState(run.hash), {}
+    state = RunState(run.hash)
+    found: dict[str, list[int]] = {}
 
     def sink(state, writer, rows):  # type: ignore[no-untyped-def]
         for row in rows:
@@ -130,7 +223,7 @@ def test_threads_share_a_run_and_each_keeps_its_order(tmp_path: Path) -> None:
 
 
 def test_a_forked_child_goes_on_in_a_log_of_its_own(tmp_path: Path) -> None:
-    run = Run(repo=tmp_path, **QUIET)  # type: ignore[arg-type]
+    run = Run(repo=tmp_path, **QUIET)
     run.track(1.0, name="loss", step=0)
     run.track(1.0, name="loss", step=1)
     with warnings.catch_warnings():
@@ -156,7 +249,7 @@ def test_a_forked_child_goes_on_in_a_log_of_its_own(tmp_path: Path) -> None:
 
 
 def test_a_child_that_logs_nothing_leaves_no_log(tmp_path: Path) -> None:
-    run = Run(repo=tmp_path, **QUIET)  # type: ignore[arg-type]
+    run = Run(repo=tmp_path, **QUIET)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         pid = os.fork()
@@ -170,7 +263,7 @@ def test_a_child_that_logs_nothing_leaves_no_log(tmp_path: Path) -> None:
 
 
 def test_several_processes_write_one_run_at_once(tmp_path: Path) -> None:
-    run = Run(repo=tmp_path, **QUIET)  # type: ignore[arg-type]
+    run = Run(repo=tmp_path, **QUIET)
     code = """
 import sys
 from runstone_writer.run import Run
@@ -212,7 +305,8 @@ run.close()
     output, errors = process.communicate(timeout=DEADLINE)
     assert process.returncode == 0, errors
     run, calls = output.split()
-    layout, state, found = open_repo(tmp_path), RunState(run), {}
+    layout, state = open_repo(tmp_path), RunState(run)
+    found: dict[str, list[int]] = {}
 
     def sink(state, writer, rows):  # type: ignore[no-untyped-def]
         for row in rows:
@@ -347,7 +441,7 @@ def test_a_full_file_system_is_survived_and_space_that_returns_is_used(tmp_path:
         pytest.skip("cannot mount a tmpfs here")
     try:
         ballast = small / "ballast"
-        run = Run(repo=small, **QUIET)  # type: ignore[arg-type]
+        run = Run(repo=small, **QUIET)
         ballast.write_bytes(bytes(50_000))
         with pytest.warns(RuntimeWarning, match="Training goes on"):
             track_steps(run, 800)
@@ -375,7 +469,7 @@ path = run._log.path()
 run.track(0.5, name="loss", step=0)
 import os, shutil
 shutil.rmtree(os.path.dirname(path))
-os.close(run._log._fd)
+os.close(run._log._part.fd)
 open(os.path.dirname(path), "w").close()
 run.track(1.5, name="loss", step=1)
 run.close()
@@ -437,9 +531,469 @@ def test_long_logs_repeat_their_declarations(layout: Layout) -> None:
 
 def test_a_writer_holds_one_descriptor(tmp_path: Path) -> None:
     before = len(os.listdir("/proc/self/fd"))
-    run = Run(repo=tmp_path, **QUIET)  # type: ignore[arg-type]
+    run = Run(repo=tmp_path, **QUIET)
     for step in range(100):
         run.track(1.0, name="loss", step=step)
     assert len(os.listdir("/proc/self/fd")) - before <= 1
     run.close()
     assert len(os.listdir("/proc/self/fd")) - before == 0
+
+
+# -- writing ---------------------------------------------------------------------------------------------
+
+
+def test_a_line_is_in_the_file_when_the_call_returns(layout: Layout, open_log: Any) -> None:
+    log = open_log()
+    log.declare(1, "loss", {}, "number")
+    for step in range(5):
+        log.point(1, step, step / 2, None)
+        assert [row[1] for row in read_log(log.path()).points] == list(range(step + 1))
+    log.append("set", key=["a"], value=1)
+    assert Found(layout).params == {"a": 1}
+
+
+def test_the_hint_is_there_before_the_log(layout: Layout, open_log: Any, monkeypatch: Any) -> None:
+    log = open_log()
+    seen = []
+
+    def make_folder(path: str) -> None:
+        seen.append(os.listdir(layout.live))
+        os.makedirs(path)
+
+    monkeypatch.setattr(log_module, "make_folder", make_folder)
+    log.append("open")
+    assert seen == [[f"{RUN}.{log.writer}"]]
+
+
+def test_the_heartbeat_moves_on(layout: Layout, open_log: Any) -> None:
+    log = open_log()
+    log.append("open")
+    hint = Path(layout.hint_path(RUN, log.writer))
+    assert hint.read_text() == "0\n"
+    log.beat()
+    log.beat()
+    assert hint.read_text() == "2\n"
+    log.close()
+    log.beat()
+    assert hint.read_text() == "2\n"
+
+
+def test_closing_appends_the_final_event_once(layout: Layout, open_log: Any) -> None:
+    log = open_log()
+    log.append("open")
+    log.close("end")
+    log.close("end")
+    assert [line["event"] for line in lines_of(layout)[0]] == ["log", "open", "end"]
+
+
+def test_a_closed_log_refuses_another_line(layout: Layout, open_log: Any) -> None:
+    log = open_log()
+    log.append("open")
+    log.close("end")
+    with pytest.raises(UsageError, match=r"run a{24} is closed"):
+        log.point(1, 0, 0.5, None)
+    with pytest.raises(UsageError, match=r"run a{24} is closed"):
+        log.append("open")
+    assert len(lines_of(layout)) == 1
+
+
+def test_a_line_longer_than_a_line_may_be_is_refused_and_nothing_happens(
+    layout: Layout, open_log: Any
+) -> None:
+    log = open_log()
+    log.append("open")
+    with pytest.raises(UsageError, match="a line of the log holds at most 16,777,216"):
+        log.append("set", key=["a"], value="x" * LINE_LIMIT)
+    with pytest.raises(UsageError, match="the point is"):
+        log.point(1, 0, "x" * LINE_LIMIT, None)
+    log.append("set", key=["b"], value=1)
+    assert Found(layout).params == {"b": 1}
+
+
+def test_the_longest_line_can_be_read_back(layout: Layout, open_log: Any) -> None:
+    log = open_log()
+    room = LINE_LIMIT - 16 - len(b'{"event":"set","dt":123456,"key":["a"],"value":"","crc":') - 8
+    log.append("set", key=["a"], value="x" * room)
+    log.append("open")
+    assert Found(layout).params == {"a": "x" * room}
+
+
+def test_text_that_is_no_text_is_refused_by_a_value_type_error(layout: Layout, open_log: Any) -> None:
+    log = open_log()
+    with pytest.raises(ValueTypeError, match="the declaration of sequence"):
+        log.declare(1, "\ud800", {}, "number")
+    with pytest.raises(ValueTypeError, match="the 'tag' event has something that cannot be kept"):
+        log.append("tag", name="\udfff", on=True)
+    log.append("open")
+    assert [line["event"] for line in lines_of(layout)[0]] == ["log", "open"]
+
+
+def test_times_never_run_backwards_even_if_the_wall_clock_does(
+    layout: Layout, open_log: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = open_log()
+    log.declare(1, "loss", {}, "number")
+    log.point(1, 0, 0.5, None)
+    monkeypatch.setattr(time, "time_ns", lambda: 0)
+    log.point(1, 1, 0.5, None)
+    assert Found(layout).times == sorted(Found(layout).times)
+    assert min(Found(layout).times) >= 0
+
+
+def test_header_and_declarations_are_repeated_once_per_mebibyte(layout: Layout, open_log: Any) -> None:
+    log = open_log()
+    log.declare(1, "loss", {"subset": "train"}, "number")
+    for _ in range(3):
+        log.append("set", key=["a"], value="x" * log_module.CHECKPOINT_BYTES)
+        log.sync()
+        log.append("open")
+        log.sync()
+    events = [line["event"] for line in lines_of(layout)[0]]
+    assert events == ["log", "sequence", *["set", "log", "sequence", "open"] * 3]
+    assert Found(layout).replay.bytes_left == 0
+
+
+def test_a_repository_that_can_never_be_written_to_is_a_store_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    log = LogWriter(Layout(str(tmp_path / "file")), RUN)
+    with pytest.raises(StoreError, match=r"cannot write to .*Not a directory"):
+        log.append("open")
+    log.close("end")
+
+
+# -- durability ------------------------------------------------------------------------------------------
+
+
+def test_a_durable_log_is_synced_with_its_folders_before_the_call_returns(
+    open_log: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced = []
+    monkeypatch.setattr(part_module, "_fdatasync", lambda fd: synced.append("file"))
+    monkeypatch.setattr(part_module, "sync_folder", lambda path: synced.append(os.path.basename(path)))
+    log = open_log(durable=True)
+    log.append("open")
+    assert synced == ["file", RUN, shard(RUN), "logs"]
+    log.point(1, 0, 0.5, None)
+    assert synced[4:] == ["file"]
+
+
+def test_the_tender_makes_a_log_durable_by_itself(open_log: Any) -> None:
+    log = open_log()
+    log.append("open")
+    wait_for(lambda: log._part.is_durable)
+
+
+def test_a_line_written_during_an_fsync_is_left_for_the_next(
+    open_log: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = open_log()
+    TENDER.remove(log)
+    log.append("open")
+    TENDER.remove(log)
+    monkeypatch.setattr(part_module, "_fdatasync", lambda fd: log.append("open"))
+    log.sync()
+    assert not log._part.is_durable
+    monkeypatch.undo()
+    log.sync()
+    assert log._part.is_durable
+    assert log._part.durable_end == os.path.getsize(log.path())
+
+
+def test_while_an_fsync_takes_its_time_lines_do_not_pile_up_without_end(
+    layout: Layout, open_log: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_module, "UNSYNCED_LIMIT", 100)
+    log = open_log()
+    log.declare(1, "loss", {}, "number")
+    begun, go_on = threading.Event(), threading.Event()
+
+    def fdatasync(_fd: int) -> None:
+        begun.set()
+        go_on.wait(60)
+
+    monkeypatch.setattr(part_module, "_fdatasync", fdatasync)
+    slow = threading.Thread(target=log.sync)
+    slow.start()
+    begun.wait(60)
+    written: list[int] = []
+
+    def write() -> None:
+        for step in range(1000):
+            log.point(1, step, 0.5, None)
+            written.append(step)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    wait_for(lambda: len(written) >= 100)
+    assert len(log._part.lines) <= 101
+    go_on.set()
+    writer.join()
+    slow.join()
+    assert Found(layout).steps == list(range(1000))
+
+
+# -- storage that refuses --------------------------------------------------------------------------------
+
+
+def test_a_full_disk_costs_one_warning_and_nothing_is_lost(layout: Layout, open_log: Any) -> None:
+    log = open_log()
+    log.declare(1, "loss", {}, "number")
+    log.append("set", key=["a"], value="x" * 900)
+    with files_up_to(1200), one_warning("Training goes on"):
+        for step in range(400):
+            log.point(1, step, 0.5, None)
+    log.point(1, 400, 0.5, None)
+    log.close("end")
+    assert Found(layout).steps == list(range(401))
+    assert Found(layout).times == sorted(Found(layout).times)
+    assert Found(layout).state.ended is not None
+
+
+def test_when_no_file_can_be_made_events_wait_in_memory_and_follow_in_order(
+    layout: Layout, open_log: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_module, "RETRY_SECONDS", 0.0)
+    log = open_log()
+    log.declare(1, "loss", {}, "number")
+    log.point(1, 0, 0.5, None)
+    with files_up_to(10), one_warning("wait in memory"):
+        for step in range(1, 50):
+            log.point(1, step, 0.5, None)
+        assert Found(layout).steps == [0]
+        assert len(log.unwritten()) == 49
+    log.point(1, 50, 0.5, None)
+    assert log.unwritten() == []
+    assert Found(layout).steps == list(range(51))
+    assert [line["event"] for line in lines_of(layout)[1] if isinstance(line, dict)] == [
+        "log",
+        "sequence",
+        "resent",
+    ]
+
+
+def test_a_log_that_cannot_be_begun_on_a_full_disk_begins_when_it_can(
+    layout: Layout, open_log: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_module, "RETRY_SECONDS", 0.0)
+    log = open_log()
+    with files_up_to(2), one_warning("cannot open a log"):
+        log.append("set", key=["a"], value=1)
+        assert layout.log_names(RUN) == []
+    log.append("set", key=["b"], value=2)
+    assert Found(layout).params == {"a": 1, "b": 2}
+    assert layout.log_names(RUN) == [log_name(log.writer, 0)]
+
+
+def test_each_part_takes_what_it_can(layout: Layout, open_log: Any) -> None:
+    log = open_log()
+    with files_up_to(4096), one_warning("File too large"):
+        log.declare(1, "loss", {}, "number")
+        for step in range(2000):
+            log.point(1, step, 0.5, None)
+        assert log.unwritten() == []
+    found = Found(layout)
+    assert found.steps == list(range(2000))
+    assert len(layout.log_names(RUN)) > 10
+
+
+def test_memory_is_bounded_and_what_was_dropped_is_counted(
+    layout: Layout, open_log: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_module, "RETRY_SECONDS", 0.0)
+    monkeypatch.setattr(log_module, "WAITING_LIMIT", 1000)
+    log = open_log()
+    log.declare(1, "loss", {}, "number")
+    with files_up_to(10), one_warning("wait in memory"):
+        for step in range(500):
+            log.point(1, step, 0.5, None)
+        assert sum(map(len, log.unwritten())) <= 1000
+    log.point(1, 500, 0.5, None)
+    found = Found(layout)
+    assert found.steps == list(range(501 - len(found.steps), 501))
+    assert found.dropped == 501 - len(found.steps) > 0
+
+
+def test_what_still_waits_at_the_end_is_left_in_the_temporary_folder(
+    layout: Layout, open_log: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    log = open_log()
+    log.declare(1, "loss", {}, "number")
+    log.point(1, 0, 0.5, None)
+    folder = layout.run_folder(RUN)
+    os.rename(folder, folder + ".away")
+    log._part.failure = OSError(5, "Input/output error")
+    log.point(1, 1, 0.5, None)
+    with one_warning("move that file to"):
+        log.close("end")
+    os.rename(folder + ".away", folder)
+    place = log.path()
+    assert place.startswith(str(tmp_path / "runstone-rescue-"))
+    os.rename(place, layout.log_path(RUN, os.path.basename(place)))
+    assert Found(layout).steps == [0, 1]
+    assert Found(layout).state.ended is not None
+
+
+def test_a_log_deleted_under_its_writer_is_noticed(layout: Layout, open_log: Any) -> None:
+    log = open_log()
+    log.append("set", key=["a"], value=1)
+    os.unlink(log.path())
+    log.sync()
+    with pytest.warns(RuntimeWarning, match="deleted"):
+        log.append("set", key=["b"], value=2)
+    assert Found(layout, missing=1).params == {"a": 1, "b": 2}
+
+
+@pytest.mark.parametrize("times", [1, 3])
+def test_a_failed_fsync_means_a_new_part_and_nothing_twice(
+    layout: Layout, open_log: Any, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    failures = [OSError(5, "Input/output error")] * times
+
+    def fdatasync(fd: int) -> None:
+        if failures:
+            raise failures.pop()
+
+    monkeypatch.setattr(part_module, "_fdatasync", fdatasync)
+    monkeypatch.setattr(log_module, "RETRY_SECONDS", 0.0)
+    log = open_log()
+    log.declare(1, "loss", {}, "number")
+    log.point(1, 0, 0.5, None)
+    TENDER.remove(log)
+    with one_warning("Input/output error"):
+        for step in range(1, 20):
+            log.sync()
+            log.point(1, step, 0.5, None)
+    log.close("end")
+    assert len(lines_of(layout)) == times + 1
+    assert [line[1] for line in lines_of(layout)[times] if isinstance(line, list)] == list(range(20))
+    assert Found(layout).steps == list(range(20))
+
+
+def test_a_write_error_during_an_fsync_trusts_no_other_fsync(
+    layout: Layout, open_log: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An error of the device is told to one fsync only: the one under way may have heard of it."""
+    log = open_log()
+    log.declare(1, "loss", {}, "number")
+    TENDER.remove(log)
+    log.point(1, 0, 0.5, None)
+
+    def fdatasync(fd: int) -> None:
+        monkeypatch.setattr(part_module, "_fdatasync", lambda fd: None)
+        with files_up_to(1):
+            log.point(1, 1, 0.5, None)
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(part_module, "_fdatasync", fdatasync)
+    with one_warning("File too large"):
+        log.sync()
+        log._retry_at = 0.0
+        log.point(1, 2, 0.5, None)
+    assert [line[1] for line in lines_of(layout)[1] if isinstance(line, list)] == [0, 1, 2]
+    assert Found(layout).steps == [0, 1, 2]
+
+
+def test_a_part_is_closed_when_nobody_needs_it_any_more(open_log: Any) -> None:
+    log = open_log()
+    log.append("open")
+    fd = log._part.fd
+    with files_up_to(1), pytest.warns(RuntimeWarning):
+        log.append("open")
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(fd)
+
+
+# -- several at once -------------------------------------------------------------------------------------
+
+
+def in_a_child(work: Callable[[], None]) -> int:
+    """Do `work` in a forked child; return its exit code."""
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            work()
+            code = 0
+        finally:
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def test_a_child_forked_while_a_thread_writes_is_not_stuck(layout: Layout, open_log: Any) -> None:
+    log = open_log()
+    log.declare(1, "loss", {}, "number")
+    stop = threading.Event()
+
+    def work() -> None:
+        step = 0
+        while not stop.is_set():
+            log.point(1, step, 0.5, None)
+            step += 1
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        for round_ in range(20):
+            assert in_a_child(partial(log.point, 1, -round_, 0.5, None)) == 0
+    finally:
+        stop.set()
+        thread.join()
+    points = Found(layout).points
+    parent = [row[1] for row in points.pop(log.writer)]
+    assert parent == list(range(len(parent)))
+    assert sorted(rows[0][1] for rows in points.values()) == sorted(-i for i in range(20))
+
+
+# -- a log against a list ------------------------------------------------------------------------------------
+
+OPERATIONS = st.lists(st.sampled_from(["point", "sync", "full", "reopen", "fork", "event"]), max_size=40)
+
+
+@settings(max_examples=60, deadline=None)
+@given(operations=OPERATIONS)
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_a_log_behaves_like_a_list(operations: list[str], tmp_path_factory: pytest.TempPathFactory) -> None:
+    layout = open_repo(tmp_path_factory.mktemp("repo"), create=True)
+    log = LogWriter(layout, RUN)
+    expected: dict[str, list[int]] = {}
+    params: dict[str, int] = {}
+    log.declare(1, "loss", {}, "number")
+    for step, operation in enumerate(operations):
+        if operation == "point":
+            log.point(1, step, 0.5, None)
+            expected.setdefault(log.writer, []).append(step)
+        elif operation == "event":
+            log.append("set", key=[str(step)], value=step)
+            params[str(step)] = step
+        elif operation == "sync":
+            log.sync()
+        elif operation == "full":
+            log._retry_at = 0.0
+            with files_up_to(max(os.path.getsize(log.path()) - 1, 0)):
+                log.point(1, step, 0.5, None)
+            expected.setdefault(log.writer, []).append(step)
+            log._retry_at = 0.0
+        elif operation == "reopen":
+            log.close("end")
+            log = LogWriter(layout, RUN)
+            log.declare(1, "loss", {}, "number")
+        elif operation == "fork":
+            assert in_a_child(partial(log.point, 1, step, 0.5, None)) == 0
+            expected[f"fork {step}"] = [step]
+    log.close("end")
+    found = {writer: [row[1] for row in rows] for writer, rows in Found(layout).points.items()}
+    assert sorted(found.values()) == sorted(expected.values())
+    assert {writer: found[writer] for writer in found if writer in expected} == {
+        writer: steps for writer, steps in expected.items() if not writer.startswith("fork")
+    }
+    assert Found(layout).params == params
+
+
+def test_part_numbers_follow_each_other(layout: Layout, open_log: Any) -> None:
+    log = open_log()
+    with files_up_to(1000), one_warning("File too large"):
+        for _ in range(100):
+            log.append("open")
+    parts = [parse_log_name(name) for name in layout.log_names(RUN)]
+    assert parts == [(log.writer, number) for number in range(len(parts))]

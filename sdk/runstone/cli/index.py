@@ -10,7 +10,8 @@ import click
 from runstone_indexer.indexer import Indexer, Report
 
 from .options import json_option, layout_of, repo_option
-from .output import print_json, progress_bar, show_size
+from .output import ProgressBar, note, print_json
+from .text import count_of, printable, show_size
 
 
 @click.command()
@@ -21,17 +22,15 @@ def index(repo: str | None, watch: bool, as_json: bool) -> None:
     """Bring the index up to date. Queries work without: this makes them fast.
 
     \b
-    Example:
+    Examples:
+      runstone index
       runstone index --watch
     """
     indexer = Indexer(layout_of(repo))
     if watch:
         _watch(indexer, as_json)
-        return
-    with progress_bar("indexing") as bar:
-        task = bar.add_task("", total=None)
-        report = indexer.run_once(lambda done, total: bar.update(task, completed=done, total=total))
-    _say(report, as_json)
+    else:
+        _say(indexer.run_once(ProgressBar("indexing")), as_json)
 
 
 @click.command()
@@ -44,12 +43,7 @@ def reindex(repo: str | None, as_json: bool) -> None:
     Example:
       runstone reindex
     """
-    with progress_bar("indexing") as bar:
-        task = bar.add_task("", total=None)
-        report = Indexer(layout_of(repo)).reindex(
-            lambda done, total: bar.update(task, completed=done, total=total)
-        )
-    _say(report, as_json)
+    _say(Indexer(layout_of(repo)).reindex(ProgressBar("indexing")), as_json)
 
 
 def _watch(indexer: Indexer, as_json: bool) -> None:
@@ -62,11 +56,9 @@ def _watch(indexer: Indexer, as_json: bool) -> None:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    if not as_json:
-        click.echo(f"Watching {indexer.layout.root} (Ctrl-C ends it)")
+    note(f"Watching {printable(indexer.layout.root)} (Ctrl-C ends it)")
     watcher.run()
-    if not as_json:
-        click.echo("Stopped; everything that was read is published.")
+    note("Stopped. Everything that was read is published.")
 
 
 def _say(report: Report, as_json: bool) -> None:
@@ -81,8 +73,9 @@ def _say(report: Report, as_json: bool) -> None:
                 "problems": len(report.problems),
             }
         )
-        return
-    size = show_size(report.bytes_read)
-    click.echo(f"Indexed {report.runs:,} runs, {report.points:,} points ({size}) in {report.seconds:.2f} s")
+    else:
+        runs, points = count_of(report.runs, "run"), count_of(report.points, "point")
+        size = show_size(report.bytes_read)
+        click.echo(f"Indexed {runs} with something new: {points}, {size}, {report.seconds:.2f} s")
     if report.problems:
-        click.echo(f"{len(report.problems)} problems found: `runstone status` shows them.", err=True)
+        note(f"{count_of(len(report.problems), 'problem')} found: `runstone status` shows where.")

@@ -1,13 +1,18 @@
-"""Options that several commands share."""
+"""Options that several commands share, and what they open."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from runstone_writer.errors import MissingRepoError
 from runstone_writer.layout import Layout, find_repo, open_repo
+
+from .output import ProgressBar
+
+if TYPE_CHECKING:
+    from runstone_query.repo import Repo
 
 repo_option = click.option(
     "--repo",
@@ -16,6 +21,7 @@ repo_option = click.option(
     help="The folder that holds .runstone; the nearest one upwards if not given.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, one value a line.")
+limit_option = click.option("--limit", type=click.IntRange(0), help="Show at most so many.")
 
 
 def layout_of(repo: str | None) -> Layout:
@@ -31,8 +37,10 @@ def layout_of(repo: str | None) -> Layout:
     return open_repo(found)
 
 
-def repo_of(repo: str | None) -> Any:
-    """Return the Repo that the command is about."""
+def repo_of(repo: str | None) -> Repo:
+    """Return the Repo that the command is about; it shows how far it is if it has to index first."""
     from runstone_query.repo import Repo  # noqa: PLC0415 - loads the whole query layer
 
-    return Repo(layout_of(repo))
+    opened = Repo(layout_of(repo))
+    opened.snapshots.progress = ProgressBar("indexing")
+    return opened

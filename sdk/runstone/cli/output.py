@@ -1,112 +1,108 @@
-"""How commands print: tables for people, JSON lines and CSV for programs."""
+"""How commands print: JSON lines and CSV for programs, notes and progress on stderr for people."""
 
 from __future__ import annotations
 
 import csv
+import json
+import re
 import sys
-import unicodedata
+import time
 from collections.abc import Iterable, Sequence
-from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import click
 import orjson
-from rich import box
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
-from rich.text import Text
 
-from runstone_indexer.summary import to_json
+from .text import printable
 
-WIDTH_OF_A_PIPE = 200
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
+BAR_AFTER_SECONDS = 0.5
 
-def console(*, stderr: bool = False) -> Console:
-    """Return a console; into a pipe it does not cut lines at 80 columns."""
-    stream = sys.stderr if stderr else sys.stdout
-    return Console(stderr=stderr, width=None if stream.isatty() else WIDTH_OF_A_PIPE, highlight=False)
-
-
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Sequence[str] = ()) -> None:
-    """Print rows as a table. Control characters in values are shown, not sent to the terminal."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for column in columns:
-        table.add_column(
-            Text(printable(column)), justify="right" if column in right else "left", overflow="fold"
-        )
-    for row in rows:
-        table.add_row(*(Text(show(value)) for value in row))
-    console().print(table)
-
-
-def print_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Print rows as CSV; a value that is missing is empty."""
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(columns)
-    for row in rows:
-        writer.writerow(["" if value is None else value for value in row])
+# Valid in JSON as they are, and yet able to confuse a terminal: C1 controls, and marks that change direction.
+_ODD = re.compile("[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
 
 
 def print_json(value: Any) -> None:
-    """Print a value as one line of JSON. NaN and infinities are strings, as in a log."""
-    data = orjson.dumps(plain(value), option=orjson.OPT_NON_STR_KEYS, default=str)
-    sys.stdout.write(data.decode() + "\n")
+    """Print a value as one line of JSON; NaN, infinities and integers beyond 64 bits are strings."""
+    data = orjson.dumps(plain(value), option=orjson.OPT_NON_STR_KEYS).decode()
+    sys.stdout.write(_ODD.sub(lambda found: f"\\u{ord(found[0]):04x}", data) + "\n")
+    sys.stdout.flush()  # whoever follows a command that goes on sees each line at once
 
 
 def plain(value: Any) -> Any:
-    """Return a value with nothing in it that JSON would change silently."""
+    """Return a value with nothing in it that JSON would refuse or change silently."""
     if isinstance(value, dict):
-        return {printable_key(key): plain(item) for key, item in value.items()}
+        return {_encodable(str(key)): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
     if isinstance(value, str):
-        return value.encode("utf-8", "backslashreplace").decode()
+        return _encodable(value)
     if isinstance(value, bytes):
         return value.hex()
-    return to_json(value)
+    if isinstance(value, float) and value - value != 0.0:
+        return repr(value)
+    if isinstance(value, int) and not -(2**63) <= value < 2**64:
+        return str(value)
+    return value
 
 
-def printable_key(key: Any) -> str:
-    return str(key).encode("utf-8", "backslashreplace").decode()
+def print_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Print rows as CSV: a missing value is empty, a list or dictionary is JSON.
+
+    A terminal gets control characters made visible, a file or pipe gets the texts as they are.
+    """
+    shown = printable if sys.stdout.isatty() else _encodable
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow([shown(column) for column in columns])
+    for row in rows:
+        writer.writerow([shown(_csv_cell(value)) for value in row])
 
 
-def show(value: Any) -> str:
-    """Return a value for a table."""
+def _csv_cell(value: Any) -> str:
     if value is None:
-        return "-"
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    if isinstance(value, list):
-        return ", ".join(map(show, value))
-    return printable(str(value))
+        return ""
+    return json.dumps(plain(value)) if isinstance(value, list | dict) else str(value)
 
 
-def printable(text: str) -> str:
-    """Return a text with every control character (an escape sequence, say) made visible."""
-    shown = "".join(
-        c if unicodedata.category(c)[0] != "C" else c.encode("unicode_escape").decode() for c in text
-    )
-    return shown.encode("utf-8", "backslashreplace").decode()
+def _encodable(text: str) -> str:
+    """Return a text that UTF-8 can hold: half of a surrogate pair becomes its escape sequence."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
-def show_time(seconds: float | None) -> str:
-    """Return a time in the local time zone."""
-    if seconds is None:
-        return "-"
-    return datetime.fromtimestamp(seconds).strftime("%Y-%m-%d %H:%M:%S")
+def note(text: str) -> None:
+    """Say something about the output on stderr, so that it is in nobody's data."""
+    click.secho("\n".join(map(printable, text.splitlines())), err=True, dim=True)
 
 
-def show_size(count: int) -> str:
-    """Return a number of bytes for a person."""
-    size = float(count)
-    for unit in ("B", "kB", "MB", "GB"):
-        if size < 1000 or unit == "GB":
-            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
-        size /= 1000
-    return ""
+class ProgressBar:
+    """A bar on stderr, shown only to a person, only for what takes a while, and gone at the end.
+
+    To be called with (done, to do).
+    """
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._began = time.monotonic()
+        self._bar: Progress | None = None
+
+    def __call__(self, done: int, total: int) -> None:
+        if self._bar is None and sys.stderr.isatty() and time.monotonic() - self._began > BAR_AFTER_SECONDS:
+            self._bar = _started(self._what)
+            click.get_current_context().call_on_close(self._bar.stop)
+        if self._bar is not None:
+            self._bar.update(self._bar.task_ids[0], completed=done, total=total)
+            if done >= total:
+                self._bar.stop()
 
 
-def progress_bar(what: str) -> Progress:
-    """Return a progress bar on stderr, shown only to a person and gone at the end."""
+def _started(what: str) -> Progress:
+    from rich.console import Console  # noqa: PLC0415 - most commands end before they need a bar
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+
     columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=console(stderr=True), transient=True, disable=not sys.stderr.isatty())
+    bar = Progress(*columns, console=Console(stderr=True), transient=True)
+    bar.add_task("")
+    bar.start()
+    return bar

@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any
 
 import click
 
-from runstone_query.repo import Repo
-from runstone_query.results import flat_params
+from runstone_query.frames import flat_params, run_row
 from runstone_query.run import StoredRun
 from runstone_writer.errors import MissingRunError
-from runstone_writer.liveness import file_system_now, status_of
 
-from .options import json_option, repo_of, repo_option
-from .output import print_json, print_table, show_time
+from .hashes import find_hash, find_run, short_hashes
+from .options import json_option, limit_option, repo_of, repo_option
+from .output import note, print_json
+from .table import Column, print_table
+from .text import printable, show_context, show_duration, show_minute, show_time
+
+STATUSES = ("running", "finished", "crashed")
+SUMMARIES = ("count", "first_step", "last_step", "first", "last", "min", "max", "mean")
+COLUMNS = {
+    "hash": Column("hash", whole=True),
+    "status": Column("status", whole=True),
+    "name": Column("name"),
+    "experiment": Column("experiment", rank=2),
+    "creation_time": Column("created", rank=1, whole=True),
+    "duration": Column("took", right=True, rank=3, whole=True),
+    "tags": Column("tags", rank=4),
+}
 
 
 @click.group()
 def runs() -> None:
-    """List, show and edit runs.
+    """List, show and edit runs. A run is named by its hash, or by any beginning that no other run has.
 
     \b
     Example:
@@ -29,10 +43,8 @@ def runs() -> None:
 
 @runs.command()
 @repo_option
-@click.option(
-    "--status", type=click.Choice(["running", "finished", "crashed"]), help="Only runs that are so."
-)
-@click.option("--limit", type=click.IntRange(0), help="Show at most so many.")
+@click.option("--status", type=click.Choice(STATUSES), help="Only runs that are so.")
+@limit_option
 @json_option
 def ls(repo: str | None, status: str | None, limit: int | None, as_json: bool) -> None:
     """List all runs, newest first, archived ones included.
@@ -41,37 +53,41 @@ def ls(repo: str | None, status: str | None, limit: int | None, as_json: bool) -
     Example:
       runstone runs ls --limit 20
     """
-    opened: Repo = repo_of(repo)
-    now = file_system_now(opened.layout)
-    rows: list[dict[str, Any]] = []
-    for run in opened.iter_runs():
-        if limit is not None and len(rows) >= limit:
-            break
-        is_now = status_of(opened.layout, run._record.state, now)
-        if status is None or status == is_now:
-            rows.append(
-                {
-                    "hash": run.hash,
-                    "status": is_now,
-                    "name": run.name,
-                    "experiment": run.experiment,
-                    "created": run.creation_time,
-                    "seconds": None if run.active else run.duration,
-                    "tags": run.tags,
-                    "archived": run.archived,
-                }
-            )
+    opened = repo_of(repo)
+    total = 0
+
+    def chosen() -> Iterator[dict[str, Any]]:
+        nonlocal total
+        for run in opened.iter_runs():
+            total += 1
+            row = _properties(run)
+            if status in (None, row["status"]):
+                yield row
+
+    rows = list(islice(chosen(), limit))
     if as_json:
         for row in rows:
             print_json(row)
         return
-    shown = ("hash", "status", "name", "experiment", "created", "seconds", "tags")
-    cells = ([show_time(row[name]) if name == "created" else row[name] for name in shown] for row in rows)
-    print_table(shown, cells, right=("seconds",))
+    short = short_hashes((row["hash"] for row in rows), total)
+    _print_rows(rows, {"hash": short.__getitem__})
+
+
+def _properties(run: StoredRun) -> dict[str, Any]:
+    row = run_row(run, include_params=False)
+    return row | {"status": run.status, "duration": None if run.active else run.duration}
+
+
+def _print_rows(rows: list[dict[str, Any]], shown: dict[str, Callable[[Any], str]]) -> None:
+    shown = {"creation_time": show_minute, "duration": show_duration, **shown}
+    cells = ([shown[name](row[name]) if name in shown else row[name] for name in COLUMNS] for row in rows)
+    missing = print_table(list(COLUMNS.values()), cells)
+    if missing:
+        note(f"No space for {', '.join(missing)}: --json has all.")
 
 
 @runs.command()
-@click.argument("run_hash")
+@click.argument("run_hash", metavar="RUN")
 @repo_option
 @json_option
 def show(run_hash: str, repo: str | None, as_json: bool) -> None:
@@ -79,121 +95,135 @@ def show(run_hash: str, repo: str | None, as_json: bool) -> None:
 
     \b
     Example:
-      runstone runs show 3f2a9c...
+      runstone runs show 3f2a9c
     """
-    run = _run(repo_of(repo), run_hash)
-    properties = {
-        "hash": run.hash, "name": run.name, "status": run.status, "experiment": run.experiment,
-        "description": run.description, "tags": run.tags, "archived": run.archived,
-        "created": run.creation_time, "end": run.end_time,
-    }  # fmt: skip
+    run = find_run(repo_of(repo), run_hash)
+    properties = _properties(run)
     metrics = [
-        {"name": m.name, "context": m.context.to_dict()}
-        | {
-            name: m.summary(name)
-            for name in ("count", "first_step", "last_step", "first", "last", "min", "max", "mean")
-        }
+        {"name": m.name, "context": m.context.to_dict()} | {name: m.summary(name) for name in SUMMARIES}
         for m in run.metrics()
     ]
     if as_json:
         print_json(properties | {"params": run[...], "metrics": metrics})
         return
-    times = {"created": show_time(run.creation_time), "end": show_time(run.end_time)}
-    print_table(("property", "value"), (properties | times).items())
-    click.echo()
-    print_table(("parameter", "value"), flat_params(run[...]).items())
-    click.echo()
-    columns = ("name", "context", "count", "last_step", "last", "min", "max", "mean")
-    cells = ([_context(m[c]) if c == "context" else m[c] for c in columns] for m in metrics)
-    print_table(columns, cells, right=columns[2:])
+    times = {"creation_time": show_time(run.creation_time), "end_time": show_time(run.end_time)}
+    lasted = {"duration": show_duration(properties["duration"])}
+    print_table((Column("property", whole=True), Column("value")), (properties | times | lasted).items())
+    params = flat_params(run[...])
+    if params:
+        click.echo()
+        print_table((Column("parameter"), Column("value")), params.items())
+    if metrics:
+        click.echo()
+        _print_metrics(metrics)
+
+
+def _print_metrics(metrics: list[dict[str, Any]]) -> None:
+    ranks = {"first_step": 5, "first": 4, "mean": 3, "max": 2, "min": 1}
+    columns = [Column("metric"), Column("context")]
+    columns += [Column(name, right=True, rank=ranks.get(name, 0), whole=True) for name in SUMMARIES]
+    rows = ([m["name"], show_context(m["context"]), *(m[name] for name in SUMMARIES)] for m in metrics)
+    missing = print_table(columns, rows)
+    if missing:
+        note(f"No space for {', '.join(missing)}: --json has all.")
 
 
 @runs.command()
-@click.argument("run_hashes", nargs=-1, required=True)
+@click.argument("run_hashes", metavar="RUN...", nargs=-1, required=True)
 @repo_option
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
-def rm(run_hashes: tuple[str, ...], repo: str | None, yes: bool) -> None:
-    """Delete runs. `runstone runs restore` undoes it, until `runstone gc` removes the bytes.
+@json_option
+def rm(run_hashes: tuple[str, ...], repo: str | None, yes: bool, as_json: bool) -> None:
+    """Delete runs: nothing shows them any more. `runstone runs restore` brings them back.
 
     \b
     Example:
-      runstone runs rm 3f2a9c... --yes
+      runstone runs rm 3f2a9c --yes
     """
-    opened: Repo = repo_of(repo)
-    found = [_run(opened, run_hash) for run_hash in run_hashes]
+    opened = repo_of(repo)
+    found = [find_run(opened, run_hash) for run_hash in run_hashes]
     if not yes:
-        click.confirm(f"Delete {len(found)} runs?", abort=True)
+        for run in found:
+            click.echo(f"{run.hash}  {printable(run.name)}", err=True)
+        click.confirm(
+            f"Delete {'it' if len(found) == 1 else f'these {len(found)} runs'}?", abort=True, err=True
+        )
     for run in found:
         opened.delete_run(run.hash)
-        click.echo(f"deleted {run.hash}")
+    _say([run.hash for run in found], "deleted", as_json)
 
 
 @runs.command()
-@click.argument("run_hashes", nargs=-1, required=True)
+@click.argument("run_hashes", metavar="RUN...", nargs=-1, required=True)
 @repo_option
-def restore(run_hashes: tuple[str, ...], repo: str | None) -> None:
+@json_option
+def restore(run_hashes: tuple[str, ...], repo: str | None, as_json: bool) -> None:
     """Bring deleted runs back.
 
     \b
     Example:
-      runstone runs restore 3f2a9c...
+      runstone runs restore 3f2a9c
     """
-    opened: Repo = repo_of(repo)
-    for run_hash in run_hashes:
+    opened = repo_of(repo)
+    found = [
+        find_hash(opened.layout, run_hash, lambda name: not opened.run_exists(name))
+        for run_hash in run_hashes
+    ]
+    for run_hash in found:
         if not opened.restore_run(run_hash):
             raise MissingRunError(f"there is no run {run_hash!r} in {opened.path}")
-        click.echo(f"restored {run_hash}")
+    _say(found, "restored", as_json)
 
 
 @runs.command()
-@click.argument("run_hashes", nargs=-1, required=True)
+@click.argument("run_hashes", metavar="RUN...", nargs=-1, required=True)
 @repo_option
 @click.option("--undo", is_flag=True, help="Bring them back out of the archive.")
-def archive(run_hashes: tuple[str, ...], repo: str | None, undo: bool) -> None:
+@json_option
+def archive(run_hashes: tuple[str, ...], repo: str | None, undo: bool, as_json: bool) -> None:
     """Archive runs: queries leave them out unless they ask for `run.archived`.
 
     \b
     Example:
-      runstone runs archive 3f2a9c...
+      runstone runs archive 3f2a9c
     """
-    for run in _runs(repo, run_hashes):
+    opened = repo_of(repo)
+    found = [find_run(opened, run_hash) for run_hash in run_hashes]
+    for run in found:
         run.archived = not undo
-        click.echo(f"{'unarchived' if undo else 'archived'} {run.hash}")
+    _say([run.hash for run in found], "unarchived" if undo else "archived", as_json)
 
 
 @runs.command()
 @click.argument("tag_name", metavar="TAG")
-@click.argument("run_hashes", nargs=-1, required=True)
+@click.argument("run_hashes", metavar="RUN...", nargs=-1, required=True)
 @repo_option
 @click.option("--remove", is_flag=True, help="Take the tag off.")
-def tag(tag_name: str, run_hashes: tuple[str, ...], repo: str | None, remove: bool) -> None:
+@json_option
+def tag(tag_name: str, run_hashes: tuple[str, ...], repo: str | None, remove: bool, as_json: bool) -> None:
     """Put a TAG on runs.
 
     \b
     Example:
-      runstone runs tag best 3f2a9c...
+      runstone runs tag best 3f2a9c
     """
-    for run in _runs(repo, run_hashes):
+    opened = repo_of(repo)
+    found = [find_run(opened, run_hash) for run_hash in run_hashes]
+    for run in found:
         if remove:
             run.remove_tag(tag_name)
         elif tag_name not in run.tags:
             run.add_tag(tag_name)
-        click.echo(f"{run.hash}: {', '.join(run.tags) or 'no tags'}")
+    for run in found:
+        if as_json:
+            print_json({"hash": run.hash, "tags": run.tags})
+        else:
+            click.echo(f"{run.hash}: {printable(', '.join(run.tags)) or 'no tags'}")
 
 
-def _runs(repo: str | None, run_hashes: Iterable[str]) -> list[StoredRun]:
-    opened: Repo = repo_of(repo)
-    return [_run(opened, run_hash) for run_hash in run_hashes]
-
-
-def _run(repo: Repo, run_hash: str) -> StoredRun:
-    run = repo.get_run(run_hash)
-    if run is None:
-        raise MissingRunError(
-            f"there is no run {run_hash!r} in {repo.path}", hint="`runstone runs ls` lists the runs."
-        )
-    return run
-
-
-def _context(context: dict[str, Any]) -> str:
-    return ", ".join(f"{key}={value}" for key, value in context.items()) or "-"
+def _say(hashes: list[str], what: str, as_json: bool) -> None:
+    for run_hash in hashes:
+        if as_json:
+            print_json({"hash": run_hash, "done": what})
+        else:
+            click.echo(f"{what} {run_hash}")

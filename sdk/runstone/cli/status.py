@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import fields
 from typing import Any
 
 import click
@@ -12,7 +13,8 @@ from runstone_query.verify import Verdict, verify
 from runstone_writer.replay import Problem
 
 from .options import json_option, layout_of, repo_of, repo_option
-from .output import console, print_json, print_table, progress_bar, show_size
+from .output import ProgressBar, print_json
+from .text import count_of, printable, show_path, show_size
 
 PROBLEMS_SHOWN = 50
 
@@ -21,7 +23,10 @@ PROBLEMS_SHOWN = 50
 @repo_option
 @json_option
 def status(repo: str | None, as_json: bool) -> None:
-    """Show runs by state, what is not indexed yet, and the damage found while reading.
+    """Show runs by state, what is not indexed, and known damage.
+
+    Known is what was found while indexing, and in the logs that are not indexed; `runstone fsck` reads everything.
+    Nothing is changed.
 
     \b
     Example:
@@ -31,77 +36,84 @@ def status(repo: str | None, as_json: bool) -> None:
     if as_json:
         print_json(_as_json(health))
         return
-    rows = [("repository", health.path), *((f"runs {state}", f"{n:,}") for state, n in health.runs.items())]
-    rows += [
-        ("index", f"generation {health.generation}" if health.generation else "none: queries read the logs"),
-        ("points indexed", f"{health.points:,}"),
-        ("not indexed yet", f"{show_size(health.unread_bytes)} in {health.unread_runs:,} runs"),
-        ("events dropped", f"{health.dropped:,}"),
-        ("problems", f"{len(health.problems):,}"),
-    ]
-    print_table(("status", ""), rows)
-    _print_problems("problem", health.problems)
+    total = count_of(sum(health.runs.values()), "run")
+    states = ", ".join(f"{count:,} {state}" for state, count in health.runs.items() if count)
+    unread = f"{show_size(health.unread_bytes)} in {count_of(health.unread_runs, 'run')}"
+    rows = {
+        "repository": printable(health.path),
+        "runs": f"{total}: {states}" if states else total,
+        "index": f"generation {health.generation}, {count_of(health.points, 'point')}"
+        if health.generation
+        else "none: queries read the logs, until `runstone index` makes one",
+        "not indexed": unread if health.unread_runs else "nothing",
+        "dropped": count_of(health.dropped, "event") if health.dropped else "nothing",
+        "problems": f"{len(health.problems):,}",
+    }
+    for name, value in rows.items():
+        click.echo(f"{name:<12}  {value}")
+    _print_problems("Problems", health.problems)
 
 
 @click.command()
 @repo_option
 @json_option
 def fsck(repo: str | None, as_json: bool) -> None:
-    """Verify every checksum, and that the index says what the logs say. Changes nothing.
+    """Verify every checksum, and the index against the logs.
 
-    Ends with exit code 1 if something is damaged. A torn tail (a line that a killed process did not
+    Nothing is changed. Ends with exit code 1 if something is damaged. A torn tail (a line that a killed process did not
     complete) and a foreign file are shown, and are no damage.
 
     \b
     Example:
       runstone fsck && rsync -a experiments/ backup/
     """
-    with progress_bar("verifying") as bar:
-        task = bar.add_task("", total=None)
-        verdict = verify(layout_of(repo), lambda done, total: bar.update(task, completed=done, total=total))
+    verdict = verify(layout_of(repo), ProgressBar("verifying"))
     if as_json:
         print_json(_as_json(verdict) | {"clean": verdict.clean})
     else:
         _say(verdict)
     if not verdict.clean:
+        sys.stdout.flush()
         sys.exit(1)
 
 
 def _say(verdict: Verdict) -> None:
     click.echo(
-        f"Read {show_size(verdict.bytes_read)} in {verdict.logs:,} logs of {verdict.runs:,} runs; "
-        f"{verdict.indexed:,} runs compared with the index."
+        f"Read {show_size(verdict.bytes_read)} in {count_of(verdict.logs, 'log')} of "
+        f"{count_of(verdict.runs, 'run')}; {count_of(verdict.indexed, 'run')} compared with the index."
     )
-    _print_problems("damage in logs", verdict.damage)
-    _print_problems("index", verdict.index)
-    _print_problems("not completed", verdict.tails)
-    _print_problems("foreign", verdict.foreign)
+    _print_problems("Damage in logs", verdict.damage)
+    _print_problems("Damage in the index", verdict.index)
+    _print_problems("Never completed (no damage)", verdict.tails)
+    _print_problems("Foreign (no damage)", verdict.foreign)
     if verdict.clean:
-        console().print("No damage.", style="green")
+        click.echo("No damage.")
         return
+    click.echo()
     if verdict.damage:
-        click.echo(
-            "What is damaged in a log is left out of all answers; the rest of it is read. Restore the files"
-        )
-        click.echo("from a copy if there is one.")
+        click.echo("What is damaged in a log is left out of all answers, and the rest of the log is read.")
+        click.echo("Restore the file from a copy if there is one.")
     if verdict.index:
         click.echo("The index is derived: `runstone reindex` makes it anew.")
 
 
-def _print_problems(what: str, problems: list[Problem]) -> None:
+def _print_problems(title: str, problems: list[Problem]) -> None:
+    """Two lines each: a path is never cut, so that it can be copied."""
     if not problems:
         return
-    shown = problems[:PROBLEMS_SHOWN]
-    print_table((what, "file", "bytes"), [(p.reason, p.path, f"{p.start}-{p.end}") for p in shown])
-    if len(problems) > len(shown):
-        click.echo(f"... and {len(problems) - len(shown):,} more")
+    click.echo(f"\n{title}:")
+    for problem in problems[:PROBLEMS_SHOWN]:
+        place = f", bytes {problem.start} to {problem.end}" if problem.end else ""
+        click.echo(f"  {printable(problem.reason)}\n    {show_path(problem.path)}{place}")
+    if len(problems) > PROBLEMS_SHOWN:
+        click.echo(f"  ... and {len(problems) - PROBLEMS_SHOWN:,} more: --json has all")
 
 
 def _as_json(data: Health | Verdict) -> dict[str, Any]:
-    values: dict[str, Any] = {}
-    for name in data.__slots__:
-        value = getattr(data, name)
+    values = {field.name: getattr(data, field.name) for field in fields(data)}
+    for name, value in values.items():
         if isinstance(value, list):
-            value = [{"path": p.path, "start": p.start, "end": p.end, "reason": p.reason} for p in value]
-        values[name] = value
+            values[name] = [
+                {"path": p.path, "start": p.start, "end": p.end, "reason": p.reason} for p in value
+            ]
     return values

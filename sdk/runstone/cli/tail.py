@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import sys
+import heapq
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -11,100 +10,148 @@ from typing import Any
 import click
 
 from runstone_indexer.summary import from_json
-from runstone_writer.errors import MissingRunError
-from runstone_writer.layout import Layout, is_safe_hash, log_order, parse_log_name
-from runstone_writer.reader import START, Position, read_log
-from runstone_writer.state import RunState
+from runstone_writer.errors import RunstoneError
+from runstone_writer.layout import Layout, log_order
+from runstone_writer.reader import START, Batch, Position, read_log
+from runstone_writer.state import RunState, WriterState
 from runstone_writer.values import decode, show_key
 
+from .hashes import find_hash
 from .options import json_option, layout_of, repo_option
-from .output import print_json, printable, show_time
+from .output import note, print_json
+from .text import printable, show, show_path, show_time
 
 POLL_SECONDS = 0.2
+CHUNK_BYTES = 256 * 1024  # read of each log at a time, so that the first lines come at once
 
 
 @click.command()
-@click.argument("run_hash")
+@click.argument("run_hash", metavar="RUN")
 @repo_option
 @click.option("--follow/--no-follow", default=True, help="Wait for more until Ctrl-C.")
 @json_option
 def tail(run_hash: str, repo: str | None, follow: bool, as_json: bool) -> None:
-    """Print the events of a run, from the beginning, and go on with what comes.
+    """Print what a run logs, from the beginning, as it logs it.
+
+    Events of several writers come in the order of time.
 
     \b
-    Example:
-      runstone tail 3f2a9c... | grep val_loss
+    Examples:
+      runstone tail 3f2a9c | grep val_loss
+      runstone tail 3f2a9c --no-follow --json > events.jsonl
     """
     layout = layout_of(repo)
-    if not is_safe_hash(run_hash) or not os.path.isdir(layout.run_folder(run_hash)):
-        raise MissingRunError(f"there is no run {run_hash!r}", hint="`runstone runs ls` lists the runs.")
+    logs = _Logs(layout, find_hash(layout, run_hash))
     try:
-        for event in _events(layout, run_hash, follow):
-            print_json(event) if as_json else click.echo(_line(event))
-            if follow:
-                sys.stdout.flush()
+        while True:
+            for event in logs.new_events():
+                print_json(event) if as_json else click.echo(_line(event))
+            if not follow:
+                return
+            time.sleep(POLL_SECONDS)
     except KeyboardInterrupt:
         return
 
 
-def _events(layout: Layout, run: str, follow: bool) -> Iterator[dict[str, Any]]:
-    """Yield the events of all writers; those of one pass over the logs are in the order of time."""
-    state = RunState(run)
-    positions: dict[str, Position] = {}
-    while True:
-        batch: list[dict[str, Any]] = []
-        for name in sorted(layout.log_names(run), key=log_order):
+Event = dict[str, Any]
+
+
+class _Logs:
+    """The logs of one run, read on from call to call."""
+
+    def __init__(self, layout: Layout, run: str) -> None:
+        self._layout = layout
+        self._run = run
+        self._state = RunState(run)
+        self._positions: dict[str, Position] = {}
+        self._last: dict[str, list[Event]] = {}  # by writer: what was printed of the newest moment
+        self._noted: set[str] = set()
+
+    def new_events(self) -> Iterator[Event]:
+        """Yield what has been added to all logs since the last call, in the order of time."""
+        logs: dict[str, list[str]] = {}
+        for name in sorted(self._layout.log_names(self._run), key=log_order):
+            logs.setdefault(log_order(name)[0], []).append(name)
+        streams = [self._events_of(writer, names) for writer, names in logs.items()]
+        return heapq.merge(*streams, key=_time)
+
+    def _events_of(self, writer: str, names: list[str]) -> Iterator[Event]:
+        for part, name in enumerate(names):
             more = True
             while more:
-                read = read_log(layout.log_path(run, name), positions.get(name, START))
-                positions[name], more = read.position, read.more
-                batch += _translated(state, name, read.events, read.points)
-        yield from sorted(batch, key=lambda event: event["time"])
-        if not follow:
-            return
-        time.sleep(POLL_SECONDS)
+                batch = self._read(name)
+                more = batch.more
+                events = sorted(self._translated(self._state.writer(writer), batch, name), key=_time)
+                yield from self._not_yet_seen(writer, events) if part else events
+                if events:
+                    newest = events[-1]["time"]
+                    self._last[writer] = [event for event in events if event["time"] == newest]
+
+    def _read(self, name: str) -> Batch:
+        path = self._layout.log_path(self._run, name)
+        try:
+            batch = read_log(path, self._positions.get(name, START), chunk=CHUNK_BYTES)
+        except (OSError, RunstoneError) as error:  # the other logs go on
+            self._note(f"{show_path(path)}: {getattr(error, 'strerror', None) or error}")
+            return Batch()
+        for damage in batch.damage:
+            self._note(f"{show_path(path)}: {damage.reason}, bytes {damage.start} to {damage.end}")
+        self._positions[name] = batch.position
+        return batch
+
+    def _not_yet_seen(self, writer: str, events: list[Event]) -> Iterator[Event]:
+        """A part begins with lines of the part before it, which was given up; time never runs backwards."""
+        seen = self._last.get(writer, [])
+        newest = seen[0]["time"] if seen else 0.0
+        return (event for event in events if event["time"] >= newest and event not in seen)
+
+    def _translated(self, writer: WriterState, batch: Batch, name: str) -> Iterator[Event]:
+        for event in batch.events:
+            kind = event.get("event")
+            if kind == "sequence":
+                self._state.apply(writer, event)
+            elif kind not in ("log", None):
+                fields = {key: value for key, value in event.items() if key not in ("event", "dt", "crc")}
+                time = (writer.base + event.get("dt", 0)) / 1e6
+                yield {"time": time, "writer": writer.writer, "event": kind, **fields}
+        waiting, writer.orphans = writer.orphans, []
+        for row in waiting + batch.points:
+            try:
+                yield self._point(writer, row)
+            except KeyError:  # its sequence's declaration is damaged: it comes once more
+                writer.orphans.append(row)
+            except (IndexError, TypeError):
+                self._note(f"{name}: malformed point {row!r}")
+
+    def _point(self, writer: WriterState, row: list[Any]) -> Event:
+        sequence = self._state.sequences[writer.declared[row[0]]]
+        return {
+            "time": (writer.base + row[3]) / 1e6,
+            "writer": writer.writer,
+            "event": "point",
+            "name": sequence.name,
+            "context": decode(sequence.context),
+            "step": row[1],
+            "value": from_json(row[2]),
+            "epoch": row[4] if len(row) > 5 else None,
+        }
+
+    def _note(self, what: str) -> None:
+        if what not in self._noted:
+            self._noted.add(what)
+            note(what)
 
 
-def _translated(state: RunState, name: str, events: list[Any], points: list[Any]) -> Iterator[dict[str, Any]]:
-    parsed = parse_log_name(name)
-    assert parsed is not None  # noqa: S101 - log_names gives no others
-    writer = state.writer(parsed[0])
-    for event in events:
-        kind = event.get("event")
-        if kind == "sequence":
-            state.apply(writer, event)
-        elif kind not in ("log", None):
-            fields = {key: value for key, value in event.items() if key not in ("event", "dt", "crc")}
-            yield {
-                "time": (writer.base + event.get("dt", 0)) / 1e6,
-                "writer": writer.writer,
-                "event": kind,
-                **fields,
-            }
-    for row in points:
-        place = writer.declared.get(row[0])
-        if place is not None:
-            sequence = state.sequences[place]
-            yield {
-                "time": (writer.base + row[3]) / 1e6,
-                "writer": writer.writer,
-                "event": "point",
-                "name": sequence.name,
-                "context": decode(sequence.context),
-                "step": row[1],
-                "value": from_json(row[2]),
-                "epoch": row[4] if len(row) > 5 else None,
-            }
+def _time(event: Event) -> float:
+    time: float = event["time"]
+    return time
 
 
-def _line(event: dict[str, Any]) -> str:
-    head = show_time(event["time"])
+def _line(event: Event) -> str:
     match event["event"]:
         case "point":
             context = ",".join(f"{key}={value}" for key, value in event["context"].items())
-            value = event["value"]
-            shown = f"{value:.6g}" if isinstance(value, float) else value
-            text = f"{event['name']}{{{context}}} step {event['step']} = {shown}"
+            text = f"{event['name']}{{{context}}} step {event['step']} = {show(event['value'])}"
         case "set":
             text = f"{show_key(tuple(event['key']))} = {decode(event['value'])!r}"
         case "unset":
@@ -113,6 +160,10 @@ def _line(event: dict[str, Any]) -> str:
             text = f"{event['name']} is {decode(event['value'])!r}"
         case "tag":
             text = f"tag {event['name']!r} {'added' if event['on'] else 'removed'}"
+        case "delete":
+            text = "deleted" if event["on"] else "restored"
+        case "dropped":
+            text = f"{event['count']:,} events dropped: the storage refused them for too long"
         case kind:
             text = str(kind)
-    return printable(f"{head}  {text}")
+    return printable(f"{show_time(event['time'])}  {text}")
