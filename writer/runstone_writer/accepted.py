@@ -15,7 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from .log import WAITING_LIMIT, Kind, LogWriter, encode_event
-from .tender import BEAT_SECONDS, SYNC_SECONDS, TENDER
+from .tender import BEAT_SECONDS, SYNC_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,7 +45,7 @@ class AcceptedLog(LogWriter):
         self._lost = 0
         self._stop = threading.Event()
         self._drainer: threading.Thread | None = None
-        self._close_last = False
+        self._close_last = False  # whether the log's own thread closes it, when it gets that far
 
     def point(self, sequence: int, step: float, value: Any, epoch: float | None) -> None:
         self._submit(partial(self._encode_point, sequence, step, value, epoch))
@@ -144,7 +144,7 @@ class AcceptedLog(LogWriter):
         if self._gate._is_owned() or self._lock._is_owned():  # type: ignore[attr-defined]
             self._close_asked = (final,)
             return
-        if self.closed:
+        if self.closed or self._close_last:
             return
         if final is not None and self._final is None and (self.started or self._queue or self._drainer):
             self.append(final)
@@ -166,8 +166,9 @@ class AcceptedLog(LogWriter):
         super().close()
 
     def _give_up(self) -> None:
-        self.closed = True
-        TENDER.remove(self)
+        self._close_last = (
+            True  # should the storage come back while the process lives, nothing is lost after all
+        )
         warnings.warn(
             f"the storage under {self.path()} does not answer: {len(self.unwritten())} accepted events of run "
             f"{self.run} were not written.",

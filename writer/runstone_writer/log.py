@@ -358,9 +358,14 @@ class LogWriter:
 
     # -- the file --------------------------------------------------------------------------------------
 
+    @property
+    def part(self) -> int:
+        """The number of the newest part; -1 before the first line."""
+        return self._next - 1
+
     def path(self) -> str:
         """Return the path of the newest part."""
-        return self.layout.log_path(self.run, log_name(self.writer, max(self._next - 1, 0)))
+        return self.layout.log_path(self.run, log_name(self.writer, max(self.part, 0)))
 
     def unwritten(self) -> list[bytes]:
         """Return the bodies of the lines that are not in a file yet, because the storage refuses them."""
@@ -535,20 +540,20 @@ class LogWriter:
         """The process ends and the storage still refuses: put what waits where it can be fetched from."""
         import tempfile  # noqa: PLC0415 - slow to import, and hardly ever needed
 
-        count, home = len(self._waiting), self.layout.run_folder(self.run)
-        self._warning = f"{count} events of run {self.run} could not be written to {home}: {self.refusal}\n"
-        self._after = True
+        count, home, refusal = len(self._waiting), self.layout.run_folder(self.run), self.refusal
         try:
             elsewhere = Layout(tempfile.mkdtemp(prefix="runstone-rescue-"))
             os.makedirs(elsewhere.live)
             self.layout, self.started = elsewhere, False
             self._resume()
         except OSError as error:
-            self.refusal = error
+            self.refusal = error.with_traceback(None)
         if self._waiting:
-            self._warning += f"The temporary folder refused {len(self._waiting)} of them too: they are lost."
+            fate = f"The temporary folder refused {len(self._waiting)} of them too: they are lost."
         else:
-            self._warning += f"They are in {self.path()}: move that file to {home}"
+            fate = f"They are in {self.path()}: move that file to {home}"
+        self._warning = f"{count} events of run {self.run} could not be written to {home}: {refusal}\n{fate}"
+        self._after = True
 
 
 def encode_point(sequence: int, step: float, value: Any, dt: int, epoch: float | None) -> bytes:
