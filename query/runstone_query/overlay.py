@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 
 from runstone_indexer.discovery import (
     RunFolder,
@@ -48,6 +49,7 @@ class Tail:
         self.tails: list[Problem] = []  # lines that are not complete: being written, or torn
         self.is_whole = True  # whether reading went as it should
         self._has_news = False
+        self._is_shared = False  # whether a record of the present state has been handed out
 
     @property
     def is_fresh(self) -> bool:
@@ -72,6 +74,9 @@ class Tail:
             self._waiting = [Problem(where, 0, 0, f"cannot be read: {type(error).__name__}: {error}")]
 
     def _read(self, folder: RunFolder) -> None:
+        if self._is_shared:  # what was handed out stays as it was
+            self.state, self._is_shared = _copied(self.state), False
+            self._chunks = {place: list(chunks) for place, chunks in self._chunks.items()}
         reading = read_on(self._layout, self.state, folder)
         if reading.started_over:
             self.base, self._chunks, self.points, self._has_news = None, {}, 0, True
@@ -93,7 +98,18 @@ class Tail:
         return {(w.writer, part): at[0] for w in writers for part, at in enumerate(w.parts)}
 
     def record(self) -> Record:
+        self._is_shared = True
         return Record.fresh(self.generation, self.base, self.state, dict(self._chunks))
+
+
+def _copied(state: RunState) -> RunState:
+    """Return an equal state that shares nothing that folding changes."""
+    twin = RunState.load(state.dump())
+    for writer in twin.writers.values():
+        writer.parts, writer.orphans = [list(part) for part in writer.parts], list(writer.orphans)
+    for sequence in twin.sequences:
+        sequence.summary = copy.copy(sequence.summary)
+    return twin
 
 
 class Overlay:
