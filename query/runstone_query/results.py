@@ -248,7 +248,8 @@ class SequenceResult(Result):
         for record in selection.indexed(file, rows):
             budget.reset()
             holds.append(bool(predicate(RunView(record), None)))
-        return rows[np.array(holds, dtype=bool)]
+        kept: Rows = rows[np.array(holds, dtype=bool)]
+        return kept
 
     def __iter__(self) -> Iterator[Any]:
         for item in self.iter_runs():
