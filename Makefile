@@ -2,51 +2,61 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 PYTEST := $(BIN)/python -m pytest -n auto --dist loadfile
 
-.PHONY: demo test check bench crash wheel clean help
+.PHONY: help demo test check bench crash wheel clean
 help:
-	@echo "make demo    set up, train a sweep, crash a run, index, query (leaves ./demo-repo)"
-	@echo "make test    set up, run every test"
-	@echo "make check   ruff, mypy --strict, layout"
+	@echo "make demo    train a sweep, kill a run, index, query, check the claims (leaves ./demo-repo)"
+	@echo "make test    run every test"
+	@echo "make check   ruff, mypy --strict, house rules"
 	@echo "make crash   the long crash campaign (minutes)"
 	@echo "make bench   speed against Aim, side by side (minutes; installs Aim into its own environment)"
+	@echo "make wheel   build the wheel into ./dist"
+	@echo "make clean   remove what these have made"
+	@echo "Each sets up $(VENV) if need be. Another Python: make PYTHON=python3.12 test"
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Runstone needs Python 3.11 or newer. Name one: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@echo "==> creating $(VENV) with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv --clear $(VENV) || \
+	  { rm -rf $(VENV); echo "This Python cannot make an environment. On Debian: apt install python3-venv" >&2; exit 1; }
 
 # One stamp file per set of packages, so that a second run does nothing.
-$(VENV)/stamp-dev: pyproject.toml
-	@echo "==> creating $(VENV) with the development packages"
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
-	@touch $@
-
-$(VENV)/stamp-demo: pyproject.toml
-	@echo "==> creating $(VENV) with the demo's packages"
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[demo]'
+$(VENV)/stamp-%: pyproject.toml | $(BIN)/python
+	@echo "==> installing the packages for $* into $(VENV) (a minute or two)"
+	@$(PIP) install --quiet -e '.[$*]'
 	@touch $@
 
 demo: $(VENV)/stamp-demo
-	$(BIN)/python tools/demo/main.py
+	@echo "==> running the demo"
+	@$(BIN)/python tools/demo/main.py
 
 test: $(VENV)/stamp-dev
-	@echo "==> running the tests"
-	$(PYTEST)
+	@echo "==> running every test"
+	@$(PYTEST)
 
 check: $(VENV)/stamp-dev
-	@echo "==> ruff, mypy --strict, layout"
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(BIN)/python -m pytest -q tests/test_layout.py
+	@echo "==> ruff"
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@echo "==> mypy --strict"
+	@$(BIN)/mypy
+	@echo "==> house rules"
+	@$(BIN)/python -m pytest tests/test_layout.py tests/test_docs.py
 
 crash: $(VENV)/stamp-dev
-	$(BIN)/python tools/crash/sigkill.py
+	@echo "==> running the crash campaign"
+	@$(BIN)/python tools/crash/sigkill.py
 
 bench: $(VENV)/stamp-dev
-	$(BIN)/python tools/bench/main.py
+	@echo "==> measuring"
+	@$(BIN)/python tools/bench/main.py
 
 wheel: $(VENV)/stamp-dev
-	$(BIN)/python -m pip wheel --quiet --no-deps -w dist .
+	@echo "==> building the wheel into dist/"
+	@$(PIP) wheel --quiet --no-deps --wheel-dir dist .
 
 clean:
-	rm -rf $(VENV) dist demo-repo .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) dist demo-repo .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -44,12 +44,24 @@ def _ada(run: Run) -> None:
     run.experiment, run.description = "vision", "first, with notes"
     run.add_tag("best")
     run.add_tag("gpu")
-    nested = {"lr": 0.001, "depth": 4, "nested": {"a": {"b": 1}}, "note": "hello world", "zero": 0, "off": False}
+    nested = {
+        "lr": 0.001,
+        "depth": 4,
+        "nested": {"a": {"b": 1}},
+        "note": "hello world",
+        "zero": 0,
+        "off": False,
+    }
     blocks = [{"kind": "conv", "size": 3}, {"kind": "pool", "size": 2}]
     _set(
         run,
         {"lr": 0.001, "batch_size": 32, "opt": "adam", "flag": True, "seed": 7, "layers": [64, 128, 256]},
-        {"ratio": 0.5, "huge": 2**70, "path": "data/train/a.txt", "model": {"name": "resnet50", "blocks": blocks}},
+        {
+            "ratio": 0.5,
+            "huge": 2**70,
+            "path": "data/train/a.txt",
+            "model": {"name": "resnet50", "blocks": blocks},
+        },
         {"hparams": {**nested, "empty": {}, "none": None, "elist": []}},
     )
     _track(run, "loss", [1.0, 0.8, 0.6, 0.4, 0.2], {"subset": "train"})
@@ -62,7 +74,17 @@ def _bob(run: Run) -> None:
     _set(
         run,
         {"lr": 0.1, "batch_size": 64, "opt": "sgd", "flag": False, "seed": 8, "layers": [32]},
-        {"hparams": {"lr": 0.01, "depth": 2, "values": 5, "keys": 7, "get": 9, "name": "inner", "note": "Hello"}},
+        {
+            "hparams": {
+                "lr": 0.01,
+                "depth": 2,
+                "values": 5,
+                "keys": 7,
+                "get": 9,
+                "name": "inner",
+                "note": "Hello",
+            }
+        },
         {"name": "param-name", "metrics": 3, "run": 11, "experiment": "param-exp", "archived": True},
         {"tags": "param-tags", "created_at": "yesterday", "hash": "h", "duration": -1, "active": "no"},
         {"a.b": 1, "with space": 2, "_hidden": 3, "class": 4, "Größe": 5},

@@ -44,7 +44,9 @@ def views_of(record: Record) -> tuple[RunView, SequenceView]:
     return run, SequenceView(record, record.state.sequences[0], run)
 
 
-def value_of(expression: str, params: dict[str, Any] | None = None, entity: str | None = None, **more: Any) -> Any:
+def value_of(
+    expression: str, params: dict[str, Any] | None = None, entity: str | None = None, **more: Any
+) -> Any:
     """Return what an expression is, or raise what its evaluation raises."""
     predicate, _ = compile_query(parse(expression, entity))
     return predicate(*views_of(record_of(params, **more)))

@@ -159,7 +159,8 @@ class Scribe:
         elif what == 16:
             journal.tag(rng.choice("xyz"), rng.random() < 0.7)
         elif what == 17:
-            journal.prop(rng.choice(["name", "experiment", "archived"]), rng.choice(["one", "two", ""]))
+            name = rng.choice(["name", "experiment", "archived"])
+            journal.prop(name, rng.random() < 0.5 if name == "archived" else rng.choice(["one", "two", ""]))
         elif what == 18:
             journal.delete(rng.random() < 0.5)
         elif rng.random() < 0.5:

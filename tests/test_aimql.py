@@ -7,6 +7,7 @@ import warnings
 from typing import Any
 
 import pytest
+
 from runstone import QueryError
 from runstone_query import aimql
 from runstone_query.aimql import ENTITIES, FUNCTIONS, Query, parse
@@ -201,7 +202,12 @@ def test_only_text_is_a_query() -> None:
 def test_names_of_comprehensions_are_known_where_python_knows_them() -> None:
     parse("[y for x in run.a for y in x if y and x]")
     parse("[[y for y in [x]] for x in run.a]")
-    for text in ("[x for x in x]", "[1 for x in y for y in run.a]", "[x for x in [1]] and x", "[x for y in [1]]"):
+    for text in (
+        "[x for x in x]",
+        "[1 for x in y for y in run.a]",
+        "[x for x in [1]] and x",
+        "[x for y in [1]]",
+    ):
         assert "unknown name" in refusal(text).message
 
 

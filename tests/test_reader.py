@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from runstone import FormatVersionError
-from runstone_writer.lines import LINE_LIMIT, frame
+from runstone_writer.lines import LINE_LIMIT, frame, frame_all
 from runstone_writer.log import encode_event, encode_point
-from runstone_writer.reader import START, read_log
+from runstone_writer.reader import START, read_between, read_log
 
 GOLDEN = (Path(__file__).parent / "golden/log-v1.jsonl").read_bytes()
 
@@ -123,3 +123,84 @@ def test_a_symbolic_link_is_not_followed(log: Path) -> None:
     link.symlink_to(log)
     with pytest.raises(OSError, match="symbolic"):
         read_log(str(link))
+
+
+def log_of(*bodies: bytes) -> bytes:
+    return b"".join(frame_all(list(bodies), 0)[0])
+
+
+@pytest.mark.parametrize("chunk", [1, 50, 4096])
+def test_a_tail_that_does_not_fit_is_waited_for_in_chunks_of_any_size(log: Path, chunk: int) -> None:
+    lines = GOLDEN.splitlines(keepends=True)
+    torn = [line[:5] + b"#" + line[6:] for line in lines[-3:]]
+    log.write_bytes(b"".join(lines[:-3] + torn))
+    position, damage, more = START, [], True
+    while more:
+        batch = read_log(str(log), position, chunk=chunk)
+        position, more = batch.position, batch.more
+        damage += batch.damage
+    assert damage == []
+    assert (position.offset, batch.tail) == (len(b"".join(lines[:-3])), len(b"".join(torn)))
+
+
+def test_a_damaged_line_is_not_read_because_another_one_is_not_json(log: Path) -> None:
+    data = log_of(b"[1,2,nonsense,", *(encode_point(0, step, 1.5, 3, None) for step in range(5)))
+    lines = data.splitlines(keepends=True)
+    lines[3] = lines[3].replace(b"1.5", b"9.5")
+    log.write_bytes(b"".join(lines))
+    batch = read_log(str(log))
+    assert [row[1:3] for row in batch.points] == [[0, 1.5], [1, 1.5], [3, 1.5], [4, 1.5]]
+    assert sorted(damage.reason.split(":")[0] for damage in batch.damage) == ["checksum mismatch", "not JSON"]
+    for damage in batch.damage:
+        assert log.read_bytes()[damage.start : damage.end] in (lines[0], lines[3])
+
+
+def test_two_values_in_one_line_are_not_two_lines(log: Path) -> None:
+    log.write_bytes(log_of(b"[0,1,2,3],[0,1,2,3,", encode_point(0, 5, 1.5, 3, None)))
+    batch = read_log(str(log))
+    assert [row[1] for row in batch.points] == [5]
+    assert len(batch.damage) == 1
+
+
+@pytest.mark.parametrize(
+    ("bodies", "plain"),
+    [
+        ([encode_point(0, 1, 1.5e-7, 3, None), encode_point(0, -1, 2, 3, 0.5)] * 9, True),
+        ([encode_event({"event": "open"}, ""), *[encode_point(0, 1, 1.5, 3, None)] * 9], True),
+        ([*[encode_point(0, 1, 1.5, 3, None)] * 9, encode_event({"event": "open"}, "")], True),
+        ([encode_point(0, 1, "nan", 3, None)] * 9, False),
+        ([*[encode_point(0, 1, 1.5, 3, None)] * 9, b"[0,true,1.5,3,"], False),
+        ([*[encode_point(0, 1, 1.5, 3, None)] * 9, b"[0,null,1.5,3,"], False),
+        ([*[encode_point(0, 1, 1.5, 3, None)] * 9, b"[0,[1],1.5,3,"], False),
+        ([b'{"x":[1],"crc":', *[encode_point(0, 1, 1.5, 3, None)] * 9], True),
+    ],
+)
+def test_points_are_plain_if_there_are_only_numbers_in_them(
+    log: Path, bodies: list[bytes], plain: bool
+) -> None:
+    log.write_bytes(log_of(*bodies))
+    assert read_log(str(log)).plain is plain
+
+
+@pytest.mark.parametrize("chunk", [1, 60, 4096])
+def test_lines_can_be_read_once_more_from_any_line_on(log: Path, chunk: int) -> None:
+    lines = GOLDEN.splitlines(keepends=True)
+    whole = read_log(str(log))
+    for first in range(len(lines)):
+        start = len(b"".join(lines[:first]))
+        batches = list(read_between(str(log), start, len(GOLDEN), chunk=chunk))
+        events = [event for batch in batches for event in batch.events]
+        points = [row for batch in batches for row in batch.points]
+        assert len(events) + len(points) == len(lines) - first
+        assert events == whole.events[len(whole.events) - len(events) :]
+        assert points == whole.points[len(whole.points) - len(points) :]
+
+
+def test_a_zero_filled_stretch_in_the_middle_is_damage(log: Path) -> None:
+    lines = GOLDEN.splitlines(keepends=True)
+    start, end = len(b"".join(lines[:3])), len(b"".join(lines[:7])) + 10
+    log.write_bytes(GOLDEN[:start] + bytes(end - start) + GOLDEN[end:])
+    batch = read_log(str(log))
+    assert [damage.start for damage in batch.damage] == [start]
+    assert len(batch.events) + len(batch.points) == len(lines) - 5
+    assert batch.tail == 0

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import orjson
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from runstone_writer import replay as replay_module
 from runstone_writer.layout import Layout, log_name, new_writer, open_repo
 from runstone_writer.lines import frame
 from runstone_writer.log import LogWriter, encode_event, encode_point
-from runstone_writer.replay import replay
+from runstone_writer.replay import replay, with_unwritten
 from runstone_writer.state import RunState
 
 RUN = "b" * 24
@@ -63,6 +67,8 @@ class Reading:
         self.layout, self.state = layout, RunState(RUN)
         self.points: list[list[Any]] = []
         self.problems: list[str] = []
+        self.stale = False
+        self.tails: list[str] = []
 
     def go_on(self, names: list[str] | None = None, chunk: int = 4096) -> Reading:
         names = self.layout.log_names(RUN) if names is None else names
@@ -70,6 +76,8 @@ class Reading:
             self.layout, self.state, names, lambda _s, _w, rows: self.points.extend(rows), chunk=chunk
         )
         self.problems += [problem.reason for problem in done.problems]
+        self.tails = [tail.reason for tail in done.tails]
+        self.stale = done.stale
         return self
 
     def dump(self) -> bytes:
@@ -177,6 +185,17 @@ def test_a_point_whose_declaration_is_damaged_waits_for_the_next_one(layout: Lay
         encode_event({"nothing": 5}, ""),
         b"[0,",
         b"[0,1,",
+        b"[0,1,1.5,3,4,5,6,",
+        b"[0,9223372036854775808,1.5,3,",
+        b'[0,1,1.5,3,"epoch",',
+        b"[0,1,1.5,3,null,",
+        b"[0,true,1.5,3,",
+        b"[true,1,1.5,3,",
+        b'[0,1,"text",3,',
+        b"[0,1,null,3,",
+        b'[0,1,{"$int":5},3,',
+        b'[0,1,{"$float":"nan"},3,',
+        b"[0,1,[1],3,",
         b'["x",1,2,3,',
         b'[0,"step",1.5,3,',
         b"[[0],1,1.5,3,",
@@ -191,9 +210,11 @@ def test_a_malformed_line_with_a_right_checksum_is_a_problem_and_the_rest_is_rea
     good = [encode_point(0, 7, 1.5, 5, None), event("set", 6, key=["ok"], value=1), event("end", 9)]
     write(layout, writer, [header(writer), event("open", 1), DECLARED, bad, *good])
     reading = Reading(layout).go_on()
-    assert reading.state.params.tree().get("ok") == 1
+    assert len(reading.problems) == 1
+    assert reading.problems[0].startswith(("malformed", "1 malformed points"))
+    assert reading.state.params.tree() == {"ok": 1}
     assert reading.state.ended is not None
-    assert 7 in [row[1] for row in reading.points]
+    assert [row[1] for row in reading.points] == [7]
 
 
 def test_an_unknown_event_is_passed_over(layout: Layout) -> None:
@@ -220,3 +241,270 @@ def test_a_run_that_was_killed_and_resumed_is_judged_by_its_last_writer(layout: 
     assert Reading(layout).go_on().state.ended is None
     write(layout, late, [header(late), event("open", 1), event("end", 8)])
     assert Reading(layout).go_on().state.ended is not None
+
+
+# -- parts -------------------------------------------------------------------------------------------------------
+
+
+def parts_of(layout: Layout, writer: str = "19a0b5c1d2e-00c0ffee0001") -> list[Path]:
+    """Two parts: an fsync failed behind point 1; the rest comes again, with what could not be written at first."""
+    points = [encode_point(0, step, step * 0.5, 10 + step, None) for step in range(8)]
+    first = write(layout, writer, [header(writer), event("open", 1), DECLARED, *points[:5]])
+    start = len(b"".join(first.read_bytes().splitlines(keepends=True)[:5]))
+    head = header(writer, part=1, **{"from": [0, start]})
+    again = [head, DECLARED, *points[2:7], event("resent", 30), points[7], event("end", 40)]
+    return [first, write(layout, writer, again, part=1)]
+
+
+@pytest.mark.parametrize("chunk", [1, 64, 100, 4096])
+def test_each_point_of_two_parts_comes_once_in_whatever_pieces_they_are_read(
+    layout: Layout, chunk: int
+) -> None:
+    parts_of(layout)
+    reading = Reading(layout)
+    for _ in range(3):
+        reading.go_on(chunk=chunk)
+    assert [row[1] for row in reading.points] == list(range(8))
+    assert reading.problems == []
+
+
+def test_the_torn_tail_of_a_part_that_was_given_up_is_no_damage(layout: Layout) -> None:
+    first, second = parts_of(layout)
+    first.write_bytes(first.read_bytes() + b"[0,5,2.5")
+    assert Reading(layout).go_on().tails == []
+    second.unlink()
+    assert Reading(layout).go_on().tails == ["torn tail of 8 bytes"]
+
+
+def test_a_line_that_was_damaged_in_the_first_part_is_taken_from_the_second(layout: Layout) -> None:
+    first, _ = parts_of(layout)
+    lines = first.read_bytes().splitlines(keepends=True)
+    for damaged in (5, 6, 7):
+        # A flip in the digits of the CRC: the line and the next one are left out, and both come again.
+        flipped = lines[damaged][:-4] + bytes([lines[damaged][-4] ^ 1]) + lines[damaged][-3:]
+        first.write_bytes(b"".join([*lines[:damaged], flipped, *lines[damaged + 1 :]]))
+        reading = Reading(layout).go_on()
+        assert sorted(row[1] for row in reading.points) == list(range(8))
+
+
+def test_a_damaged_header_doubles_nothing(layout: Layout) -> None:
+    first, second = parts_of(layout)
+    data = bytearray(second.read_bytes())
+    data[data.index(b"from")] ^= 1
+    second.write_bytes(bytes(data))
+    reading = Reading(layout).go_on()
+    assert [row[1] for row in reading.points] == list(range(8))
+    assert reading.problems == ["checksum mismatch"]
+    assert first.exists()
+
+
+def test_every_bit_that_flips_in_two_parts_costs_little_and_doubles_nothing(layout: Layout) -> None:
+    parts = parts_of(layout)
+    truth = {orjson.dumps(row[:-1]) for row in Reading(layout).go_on().points}
+    for path in parts:
+        data = path.read_bytes()
+        for bit in range(0, len(data) * 8, 3):
+            damaged = bytearray(data)
+            damaged[bit // 8] ^= 1 << bit % 8
+            path.write_bytes(bytes(damaged))
+            reading = Reading(layout).go_on()
+            found = [orjson.dumps(row[:-1]) for row in reading.points]
+            assert len(found) == len(set(found)), f"bit {bit} doubled a point"
+            assert set(found) <= truth, f"bit {bit} was read as something else"
+            assert len(found) >= len(truth) - 2, f"bit {bit} cost more than two points"
+        path.write_bytes(data)
+
+
+def test_every_truncation_of_two_parts_is_read_up_to_where_it_is_cut(layout: Layout) -> None:
+    first, second = parts_of(layout)
+    data = second.read_bytes()
+    for size in range(len(data)):
+        second.write_bytes(data[:size])
+        steps = [row[1] for row in Reading(layout).go_on().points]
+        assert steps == list(range(len(steps)))
+        assert len(steps) >= 5
+    second.write_bytes(data)
+    data = first.read_bytes()
+    for size in range(len(data)):
+        first.write_bytes(data[:size])
+        steps = [row[1] for row in Reading(layout).go_on().points]
+        assert steps in ([*range(kept), *range(2, 8)] for kept in range(3)) or steps == list(range(8))
+
+
+def test_a_part_that_turns_up_late_makes_the_state_stale_and_a_new_one_is_right(layout: Layout) -> None:
+    first, _ = parts_of(layout)
+    data = first.read_bytes()
+    first.unlink()
+    reading = Reading(layout).go_on()
+    assert [row[1] for row in reading.points] == list(range(2, 8))
+    assert reading.problems == ["cannot be read: No such file or directory"]
+    first.write_bytes(data)
+    reading.go_on()
+    assert reading.stale
+    assert [row[1] for row in reading.points] == list(range(2, 8)), "nothing was folded on top"
+    again = Reading(layout).go_on()
+    assert [row[1] for row in again.points] == list(range(8))
+    assert not again.stale
+
+
+def test_earlier_parts_are_read_first_whatever_names_are_given(layout: Layout) -> None:
+    _, second = parts_of(layout)
+    reading = Reading(layout).go_on([second.name])
+    assert [row[1] for row in reading.points] == list(range(8))
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_reader_that_follows_a_failing_writer_sees_each_point_once(
+    layout: Layout, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    random, broken = Random(seed), [False]
+
+    def fdatasync(_fd: int) -> None:
+        if broken[0]:
+            raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("runstone_writer.part._fdatasync", fdatasync)
+    monkeypatch.setattr("runstone_writer.log.RETRY_SECONDS", 0.0)
+    log = LogWriter(layout, RUN)
+    log.declare(0, "loss", {}, "number")
+    reading = Reading(layout)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        for step in range(150):
+            broken[0] = random.random() < 0.3
+            log.point(0, step, 0.5, None)
+            if random.random() < 0.2:
+                log.sync()
+            if random.random() < 0.2:
+                reading.go_on(chunk=random.choice((50, 300, 4096)))
+                assert [row[1] for row in reading.points] == list(range(step + 1))
+        broken[0] = False
+        log.close("end")
+    assert [row[1] for row in reading.go_on().points] == list(range(150))
+    assert [row[1] for row in Reading(layout).go_on().points] == list(range(150))
+    assert len(layout.log_names(RUN)) > 3
+    assert reading.problems == []
+
+
+# -- files that are not what they were, or not what they say -------------------------------------------------------
+
+
+def test_a_file_that_was_replaced_makes_the_state_stale_and_nothing_is_folded_on_top(layout: Layout) -> None:
+    writer = new_writer()
+    path = write(layout, writer, [header(writer), DECLARED, encode_point(0, 1, 0.5, 1, None)])
+    reading = Reading(layout).go_on()
+    write(
+        layout,
+        writer,
+        [header(writer), DECLARED, *(encode_point(0, step, 1.5, 1, None) for step in range(5))],
+    )
+    reading.go_on()
+    assert reading.stale
+    assert reading.problems == ["the file is not the one that was read before"]
+    assert [row[1] for row in reading.points] == [1]
+    path.write_bytes(path.read_bytes()[:40])
+    reading.go_on()
+    assert reading.stale
+
+
+@pytest.mark.parametrize("wrong", [{"run": "e" * 24}, {"writer": "19a0b5c1d2e-ffffffffffff"}, {"part": 1}])
+def test_a_log_that_belongs_elsewhere_is_left_alone(layout: Layout, wrong: dict[str, Any]) -> None:
+    writer, good = new_writer(), new_writer()
+    head = header(**{"writer": writer} | wrong)
+    write(layout, writer, [head, event("set", 1, key=["a"], value=1)])
+    write(layout, good, [header(good), event("set", 1, key=["b"], value=2)])
+    reading = Reading(layout).go_on().go_on()
+    assert reading.state.params.tree() == {"b": 2}
+    assert len(reading.problems) == 2
+    assert "found in the place of" in reading.problems[0]
+
+
+def test_a_newer_log_is_a_problem_and_the_others_are_read(layout: Layout) -> None:
+    writer, good = new_writer(), new_writer()
+    write(layout, writer, [header(writer, format=2), event("set", 1, key=["a"], value=1)])
+    write(layout, good, [header(good), event("set", 1, key=["b"], value=2)])
+    reading = Reading(layout).go_on()
+    assert reading.state.params.tree() == {"b": 2}
+    assert len(reading.problems) == 1
+    assert "log format 2" in reading.problems[0]
+
+
+def test_a_log_that_cannot_be_read_is_a_problem_and_the_others_are_read(layout: Layout) -> None:
+    writer, good = new_writer(), new_writer()
+    write(layout, good, [header(good), event("set", 1, key=["b"], value=2)])
+    Path(layout.log_path(RUN, log_name(writer, 0))).mkdir()
+    reading = Reading(layout).go_on()
+    assert reading.state.params.tree() == {"b": 2}
+    assert reading.problems == ["cannot be read: Is a directory"]
+
+
+def test_points_that_nothing_declares_are_kept_up_to_a_limit_and_then_reported(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replay_module, "ORPHAN_LIMIT", 10)
+    writer = new_writer()
+    points = [encode_point(0, step, 0.5, step, None) for step in range(15)]
+    write(layout, writer, [header(writer), *points])
+    reading = Reading(layout).go_on()
+    assert reading.points == []
+    assert reading.problems == ["5 points of sequences that no intact line declares"]
+    write(layout, writer, [header(writer), *points, DECLARED])
+    assert [row[1] for row in reading.go_on().points] == list(range(10))
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.binary(max_size=30),
+            st.sampled_from(
+                [b"{}", b"[]", b"[[]]", b'{"event":"log"}', b"null", b'{"event":"set","key":["a"]}']
+            ),
+            st.recursive(
+                st.none()
+                | st.booleans()
+                | st.integers(-(2**63), 2**64 - 1)
+                | st.floats(-9, 9)
+                | st.text(max_size=4),
+                lambda inner: (
+                    st.lists(inner, max_size=5) | st.dictionaries(st.text(max_size=6), inner, max_size=4)
+                ),
+                max_leaves=8,
+            )
+            .map(lambda value: value if isinstance(value, dict | list) else [value])
+            .map(orjson.dumps),
+        ),
+        max_size=10,
+    )
+)
+@settings(max_examples=150, deadline=None)
+def test_no_line_with_a_right_checksum_is_ever_an_exception(
+    tmp_path_factory: pytest.TempPathFactory, values: list[bytes]
+) -> None:
+    layout = open_repo(tmp_path_factory.mktemp("repo"), create=True)
+    writer = new_writer()
+    bodies = [v[:-1] + (b"," if v[-1:] == b"]" else b',"crc":') for v in values if v[:1] in (b"[", b"{")]
+    write(layout, writer, [header(writer), DECLARED, *(b for b in bodies if b"\n" not in b), event("end", 9)])
+    reading = Reading(layout).go_on(chunk=64)
+    assert reading.state.ended is not None
+    assert orjson.dumps(reading.state.dump())
+
+
+# -- what is not written yet -----------------------------------------------------------------------------------------
+
+
+def test_what_waits_for_the_storage_can_be_laid_over_a_state(layout: Layout) -> None:
+    log = LogWriter(layout, RUN)
+    log.append("set", key=["a"], value=1)
+    state = Reading(layout).go_on().state
+    points: list[list[Any]] = []
+    waiting = [
+        event("set", 10**9, key=["a"], value=2),
+        DECLARED[: -len(b',"crc":')] + b',"crc":',
+        encode_point(0, 3, 0.5, 10**9, None),
+        encode_point(7, 3, 0.5, 10**9, None),
+    ]
+    over = with_unwritten(state, log.writer, waiting, lambda _s, _w, rows: points.extend(rows))
+    assert over.params.tree() == {"a": 2}
+    assert [row[:3] for row in points] == [[0, 3, 0.5]]
+    assert state.params.tree() == {"a": 1}
+    log.close()

@@ -21,7 +21,6 @@ from runstone_writer.layout import (
     find_repo,
     is_safe_hash,
     log_name,
-    log_order,
     new_hash,
     new_writer,
     open_repo,
@@ -220,7 +219,6 @@ def test_logs_are_listed_by_writer_and_then_by_part(tmp_path: Path) -> None:
     for name in [*reversed(names), "notes.txt", "x.jsonl", ".hidden"]:
         (folder / name).touch()
     assert layout.log_names("r") == names
-    assert sorted(names[::-1], key=log_order) == names
     assert layout.foreign_names("r") == ["notes.txt", "x.jsonl"]
     assert layout.runs() == ["r"]
     assert layout.log_names("other") == []

@@ -154,7 +154,9 @@ def test_the_process_has_no_environment(worker: QueryWorker, monkeypatch: pytest
 def test_the_process_is_confined(worker: QueryWorker) -> None:
     worker.run_hashes("")
     status = dict(
-        line.split(":\t", 1) for line in Path(f"/proc/{worker.pid}/status").read_text().splitlines() if ":\t" in line
+        line.split(":\t", 1)
+        for line in Path(f"/proc/{worker.pid}/status").read_text().splitlines()
+        if ":\t" in line
     )
     limits = Path(f"/proc/{worker.pid}/limits").read_text()
     assert (status["Seccomp"], status["NoNewPrivs"]) == ("2", "1")
@@ -200,7 +202,9 @@ def attempts(tmp_path: Path, confine: str) -> list[str]:
     victim = tmp_path / "victim"
     victim.write_text("untouched")
     code = textwrap.dedent(ATTEMPTS).format(confine=confine)
-    done = subprocess.run([sys.executable, "-c", code, str(victim)], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(victim)], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["victim"]
     assert victim.read_text() == "untouched"

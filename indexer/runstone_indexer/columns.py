@@ -12,7 +12,7 @@ import mmap
 import os
 import sys
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -91,6 +91,12 @@ class Columns(Mapping[str, Array]):
             array = np.frombuffer(self._map, dtype=dtype, count=length, offset=offset)
             self._arrays[name] = array
         return array
+
+    def require(self, names: Iterable[str]) -> None:
+        """Raise ValueError if one of these columns is not there: then another version wrote the file."""
+        missing = [name for name in names if name not in self._described]
+        if missing:
+            raise ValueError(f"{self.path} has no column {missing[0]!r}")
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._described)

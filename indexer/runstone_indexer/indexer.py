@@ -24,7 +24,7 @@ from .generation import Generation, epoch_folder, fault_of, open_generation
 from .hints import Hints
 from .intake import Batch, Intake
 from .lock import IndexLock
-from .manifest import Manifest, home_of, index_folder, publish
+from .manifest import Manifest, home_of, index_folder, manifest_path, publish
 from .parameters import DamagedParametersError, ParameterWriter, document
 from .problems import Problems
 from .states import NO_DOCUMENT, StateRow, state_columns
@@ -85,8 +85,13 @@ class Indexer:
         if not self._lock.is_held():
             self._drop()  # somebody deleted the index, lock and all
             self._lock.acquire()
+        if self._generation is not None and not self._is_there():
+            self._drop()
         if self._parameters is None:
             self._resume()
+
+    def _is_there(self) -> bool:
+        return os.path.isdir(self._folder) and os.path.exists(manifest_path(self.layout))
 
     def _close(self) -> None:
         self._drop()

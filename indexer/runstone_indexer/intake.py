@@ -109,11 +109,10 @@ class Intake:
         reading = read_on(self._layout, row.state, folder)
         if in_use:
             self._proven.add(run)
-        if (
-            reading.started_over
-        ):  # under a number of its own: what is stored of the old one is never looked at
-            self.batch.put_gone(row, stored)
-            row = StateRow(self.batch.next_run, reading.state)
+        old = None
+        if reading.started_over:  # under a new number: nobody looks at what is stored under the old one
+            old, row = row, StateRow(self.batch.next_run, reading.state)
+            self.without_row.add(run)
         if reading.bytes_read or (row.files and row.files != len(folder.sizes)):
             row.files, row.read = len(folder.sizes), reading.extent
             row.dump()  # what cannot be stored fails here, where it concerns one run
@@ -121,6 +120,8 @@ class Intake:
             self.bytes_read += reading.bytes_read
             if in_use:
                 self.in_use[run] = row.state
+        if old is not None:
+            self.batch.put_gone(old, stored)
         return self._recorded(folder, reading)
 
     def _put(self, row: StateRow, found: Document | None, chunks: list[tuple[int, int, Chunk]]) -> None:

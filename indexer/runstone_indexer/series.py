@@ -36,6 +36,19 @@ _TABLE = (
     "ints_at",
 )
 
+COLUMNS = (
+    "key",
+    *_TABLE[2:],
+    "values",
+    "times",
+    "steps",
+    "epochs",
+    "ints",
+    "exact_at",
+    "exact_end",
+    "exact",
+)
+
 Address = tuple[int, int, int]  # run, place of the sequence in the run, place of the writer in the run
 
 
@@ -133,6 +146,8 @@ class SeriesFile:
     """A published series file."""
 
     def __init__(self, columns: Columns) -> None:
+        """Take a file of columns. Raises ValueError if it is not one of this format."""
+        columns.require(COLUMNS)
         self._columns = columns
         self.name: str = columns.entry["file"]
         self.key = columns["key"]

@@ -11,15 +11,15 @@ from numpy.typing import NDArray
 
 from runstone_writer.state import RunState
 
+from . import labels, table
 from .columns import Columns
-from .labels import Labels, label_columns
 from .summary import Summary
-from .table import Table, table_columns
 
 Array = NDArray[Any]
 
 ARCHIVED, DELETED, KNOWN, ENDED = 1, 2, 4, 8  # bits of the column `flags`
 NO_DOCUMENT = 0  # in the column `document`: the run is not in the Tantivy index
+COLUMNS = ("run", "created", "flags", "hash", "files", "read", "document", "name", "name_row", "end", "state")
 GONE = ""  # in place of a run's hash: what had this number is not there any more
 
 
@@ -67,8 +67,8 @@ def state_columns(rows: list[StateRow]) -> dict[str, Array]:
         "name_row": order.astype(np.int64),
         "end": np.cumsum([0] + [len(blob) for blob in blobs]).astype(np.int64),
         "state": np.frombuffer(b"".join(blobs), np.uint8),
-        **table_columns([row.state for row in rows]),
-        **label_columns([row.state for row in rows]),
+        **table.table_columns([row.state for row in rows]),
+        **labels.label_columns([row.state for row in rows]),
     }
 
 
@@ -103,11 +103,13 @@ class StateFile:
     """A published state file."""
 
     def __init__(self, columns: Columns) -> None:
+        """Take a file of columns. Raises ValueError if it is not one of this format."""
+        columns.require((*COLUMNS, *table.COLUMNS, *labels.COLUMNS))
         self._columns = columns
         self.name: str = columns.entry["file"]
         self.run = columns["run"]
-        self.table = Table(self.column, len(self.run))
-        self.labels = Labels(self.column)
+        self.table = table.Table(columns.__getitem__, len(self.run))
+        self.labels = labels.Labels(columns.__getitem__)
 
     def row_of(self, run: int) -> int | None:
         """Return the row of a run, or None."""

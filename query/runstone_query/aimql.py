@@ -264,7 +264,9 @@ class _Checker:
     def _unknown(self, name: str, local: _Names) -> tuple[str, str]:
         if name in ENTITIES:
             if self._entity is None:
-                call = {"metric": "query_metrics", "figures": "query_figure_objects"}.get(name, f"query_{name}")
+                call = {"metric": "query_metrics", "figures": "query_figure_objects"}.get(
+                    name, f"query_{name}"
+                )
                 return f"`{name}` is not available in a run query; use {call}", f"Write repo.{call}(...)."
             return (
                 f"`{name}` is not available in a query for {self._entity}",
@@ -334,20 +336,16 @@ class _Checker:
             if not isinstance(op, ast.Is | ast.IsNot):
                 continue
             for end in ends[i : i + 2]:
-                value = end.value if isinstance(end, ast.Constant) else None
-                displayed = isinstance(end, ast.List | ast.Tuple | ast.Set | ast.Dict)
-                if displayed or (value is not None and not isinstance(value, bool)):
+                if _is_literal(end):
                     word, sign = ("is", "==") if isinstance(op, ast.Is) else ("is not", "!=")
-                    self._refuse(
-                        end, f"`{word}` is for None, True and False", f"Values are compared with `{sign}`."
-                    )
+                    hint = f"Values are compared with `{sign}`."
+                    self._refuse(end, f"`{word}` is for None, True and False", hint)
 
     def _check_binop(self, node: ast.BinOp, _local: _Names) -> None:
-        if isinstance(node.op, ast.Mod) and isinstance(node.left, ast.Constant):
-            if isinstance(node.left.value, str):
-                self._refuse(
-                    node, "`%` does not format texts in a query", "Write the parts with +, and numbers with str()."
-                )
+        formatted = node.left.value if isinstance(node.left, ast.Constant) else None
+        if isinstance(node.op, ast.Mod) and isinstance(formatted, str):
+            hint = "Write the parts with +, and numbers with str()."
+            self._refuse(node, "`%` does not format texts in a query", hint)
 
     def _check_dict(self, node: ast.Dict, _local: _Names) -> None:
         if None in node.keys:
@@ -380,7 +378,9 @@ class _Checker:
         if isinstance(node, ast.Name):
             return node.id == self._entity or node.id in self._views
         inside = node.value if isinstance(node, ast.Subscript) else None  # run.metrics["loss"]
-        return isinstance(inside, ast.Attribute) and inside.attr == "metrics" and self._may_be_run(inside.value)
+        return (
+            isinstance(inside, ast.Attribute) and inside.attr == "metrics" and self._may_be_run(inside.value)
+        )
 
     def _holds_run(self, node: ast.AST) -> bool:
         """Whether `run`, or the sequence, stands anywhere in an expression but before a dot or a bracket."""
@@ -404,6 +404,15 @@ class _Checker:
     def _refuse(self, node: ast.AST, message: str, hint: str = "") -> NoReturn:
         line, column = getattr(node, "lineno", 1), getattr(node, "col_offset", 0) + 1
         raise self._source.error(message, line, column, hint)
+
+
+def _is_literal(node: ast.expr) -> bool:
+    """Whether a value is written down, and not one of those of which there is one each."""
+    if isinstance(node, ast.UnaryOp) and not isinstance(node.op, ast.Not):
+        return _is_literal(node.operand)
+    if isinstance(node, ast.Constant):
+        return node.value is not None and not isinstance(node.value, bool)
+    return isinstance(node, ast.List | ast.Tuple | ast.Set | ast.Dict)
 
 
 def _names_in(target: ast.expr) -> _Names:

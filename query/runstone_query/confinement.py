@@ -73,7 +73,10 @@ def _program(column: int, architecture: int) -> bytes:
     for numbers in _DENIED.values():
         if numbers[column] >= 0:
             made += [_step(_EQUAL, numbers[column], 0, 1), _step(_RETURN, _EPERM)]
-    for numbers in (_CLONE3, _OPENAT2):  # their arguments cannot be seen; the C library then uses the older ones
+    for numbers in (
+        _CLONE3,
+        _OPENAT2,
+    ):  # their arguments cannot be seen; the C library then uses the older ones
         made += [_step(_EQUAL, numbers[column], 0, 1), _step(_RETURN, _ENOSYS)]
     made += [_step(_EQUAL, _CLONE[column], 0, 4), _step(_LOAD, _ARGUMENTS)]
     made += [_step(_ANY_BIT, _CLONE_THREAD, 1, 0), _step(_RETURN, _EPERM), _step(_RETURN, _ALLOW)]

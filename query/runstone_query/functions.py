@@ -130,7 +130,8 @@ class Functions:
         return str(value)
 
     def _made(self, function: Callable[[int], str], value: Any) -> str:
-        self._budget.make(value.bit_length())
+        if isinstance(value, int):  # others are refused by Python
+            self._budget.make(value.bit_length())
         return function(value)
 
     def _int(self, value: Any = 0, base: Any = _ABSENT) -> int:

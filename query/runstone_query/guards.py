@@ -24,6 +24,7 @@ TIME_VALUES = frozenset(
 
 _NUMBERS = frozenset((int, float, bool))
 _TIMES = frozenset((datetime, date, time, timedelta))
+_TIMES_AND_NUMBERS = _TIMES | _NUMBERS
 _TEXTS = (str, bytes)
 
 
@@ -228,7 +229,7 @@ class Guards:
         if type(left) not in _NUMBERS or type(right) not in _NUMBERS:
             return None
         if type(left) is not float and type(right) is not float and not -1 <= left <= 1:
-            _check_bits(left, right, left.bit_length() * max(right, 0))
+            _check_bits(left, right, (abs(left) - 1).bit_length() * max(right, 0))
         made = left**right
         return None if type(made) is complex else made
 
@@ -300,8 +301,11 @@ _IDENTITY = ("is", "is not")
 
 
 def _times(function: Callable[[Any, Any], Any], left: Any, right: Any) -> Any:
-    """Arithmetic with times; what Python has no meaning for is missing."""
-    if type(left) not in _TIMES and type(right) not in _TIMES:
+    """Arithmetic with times and numbers; what Python has no meaning for is missing.
+
+    Python has a meaning for a text before a `%`, whatever stands behind it: no text may come here.
+    """
+    if type(left) not in _TIMES_AND_NUMBERS or type(right) not in _TIMES_AND_NUMBERS:
         return None
     try:
         return function(left, right)

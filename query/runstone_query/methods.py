@@ -89,7 +89,7 @@ def _strips(method: Method) -> Method:
 
 
 def _ends(method: Method) -> Method:
-    """startswith and endswith: any of several texts, given as a tuple or a list."""
+    """Startswith and endswith: any of several texts, given as a tuple or a list."""
 
     def call(budget: Budget, value: str, part: Any, *ends: int) -> Any:
         if type(part) is str:
@@ -306,13 +306,18 @@ def _from_timestamp(seconds: float) -> datetime:
     return naive(datetime.fromtimestamp(seconds, UTC))
 
 
+def _check_length(text: str) -> None:
+    if len(text) > TIME_TEXT_LIMIT:
+        raise ValueError(f"a time of more than {TIME_TEXT_LIMIT} characters")
+
+
 def _from_iso(text: str) -> datetime:
+    _check_length(text)
     return naive(datetime.fromisoformat(text))
 
 
 def _strptime(text: str, form: str) -> datetime:
-    if len(text) > TIME_TEXT_LIMIT:
-        raise ValueError(f"a time of more than {TIME_TEXT_LIMIT} characters")
+    _check_length(text)
     try:
         return naive(datetime.strptime(text, check_format(form)))
     except re.error as error:  # Python makes a pattern of the format, and no directive may stand in it twice

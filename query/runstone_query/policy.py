@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from RestrictedPython.transformer import RestrictingNodeTransformer
 
@@ -37,9 +37,15 @@ _NUMBER_TESTS: dict[type[ast.AST], str] = {
     ast.Lt: "_less_number_", ast.LtE: "_less_equal_number_",
     ast.Gt: "_greater_number_", ast.GtE: "_greater_equal_number_",
 }  # fmt: skip
-_MIRRORED: dict[type[ast.AST], type[ast.cmpop]] = {ast.Lt: ast.Gt, ast.LtE: ast.GtE, ast.Gt: ast.Lt, ast.GtE: ast.LtE}
+_MIRRORED: dict[type[ast.AST], type[ast.cmpop]] = {
+    ast.Lt: ast.Gt,
+    ast.LtE: ast.GtE,
+    ast.Gt: ast.Lt,
+    ast.GtE: ast.LtE,
+}
 _Loops = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 _UNKNOWN = object()
+CALL = 3  # steps that a call takes besides those of its arguments
 
 Predicate = Callable[[Any, Any], Any]
 
@@ -56,10 +62,10 @@ class Policy(RestrictingNodeTransformer):
     # -- reaching into values ----------------------------------------------------------------------------
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.AST:  # noqa: N802
-        return self._read(node) or super().visit_Attribute(node)
+        return self._read(node) or cast("ast.AST", super().visit_Attribute(node))
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.AST:  # noqa: N802
-        return self._read(node) or super().visit_Subscript(node)
+        return self._read(node) or cast("ast.AST", super().visit_Subscript(node))
 
     def _read(self, node: ast.expr) -> ast.AST | None:
         """Return a call that reads a parameter at a constant path, if the node is one."""
@@ -121,7 +127,7 @@ class Policy(RestrictingNodeTransformer):
         if kind in (ast.In, ast.NotIn) and isinstance(right, ast.List | ast.Tuple | ast.Set):
             options = [_constant(element) for element in right.elts]
             if _UNKNOWN not in options:
-                many = frozenset(options) if len(options) > 8 else tuple(options)
+                many: Any = frozenset(options) if len(options) > 8 else tuple(options)
                 found = _call("_among_", self.visit(left), ast.Constant(many))
                 return found if kind is ast.In else ast.UnaryOp(ast.Not(), found)
         plain = _is_scalar(left) or _is_scalar(right)  # then it takes no time, and cannot fail
@@ -130,7 +136,7 @@ class Policy(RestrictingNodeTransformer):
             if plain:
                 return ast.Compare(left, [op], [right])
             return _call("_equal_" if kind is ast.Eq else "_unequal_", left, right)
-        if kind in (ast.Is, ast.IsNot) and plain:
+        if kind in (ast.Is, ast.IsNot) and any(_is_singleton(end) for end in (left, right)):
             return ast.Compare(left, [op], [right])
         if kind in (ast.In, ast.NotIn):
             found = _call("_contains_", left, right)
@@ -205,7 +211,7 @@ def _constant(node: ast.expr) -> Any:
         return node.value
     if isinstance(node, ast.UnaryOp) and isinstance(node.operand, ast.Constant):
         value = node.operand.value
-        if type(value) in (int, float):
+        if isinstance(value, int | float) and not isinstance(value, bool):
             if isinstance(node.op, ast.USub):
                 return -value
             if isinstance(node.op, ast.UAdd):
@@ -217,12 +223,17 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float)
 
 
+def _is_singleton(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and (node.value is None or isinstance(node.value, bool))
+
+
 def _is_scalar(node: ast.expr) -> bool:
     return _constant(node) is not _UNKNOWN
 
 
 def _count(node: ast.AST) -> int:
-    return sum(isinstance(part, ast.expr) for part in ast.walk(node))
+    parts = list(ast.walk(node))
+    return sum(isinstance(part, ast.expr) for part in parts) + CALL * sum(isinstance(p, ast.Call) for p in parts)
 
 
 def compile_query(query: Query) -> tuple[Predicate, Budget]:
@@ -347,7 +358,9 @@ def _grows(node: ast.AST) -> bool:
     if isinstance(node, ast.BinOp):
         return isinstance(node.op, ast.Mult | ast.Pow)
     if isinstance(node, ast.Call):
-        return not (isinstance(node.func, ast.Name) and node.func.id in ("datetime", "timedelta", "isinstance"))
+        return not (
+            isinstance(node.func, ast.Name) and node.func.id in ("datetime", "timedelta", "isinstance")
+        )
     return isinstance(node, _Loops)
 
 

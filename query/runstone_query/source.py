@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from runstone_writer.errors import QueryError
 
 BRACKET_LIMIT = 60
+TOKEN_LIMIT = 6_000
 
 _TOKEN = re.compile(
     r"""(?P<space>\s+|\\\n)|(?P<comment>\#[^\n]*)
@@ -29,7 +30,16 @@ _UNREADABLE = re.compile("[\x00\ud800-\udfff]")
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _ESCAPED = frozenset("\n\\'\"abfnrtv01234567xNuU")
 _WORDS = frozenset(("and", "or", "not", "in", "is", "if", "else", "for", "lambda", "await", "async"))
-_PYTHON_FOR = {"&&": "and", "||": "or", "!": "not", "===": "==", "!==": "!=", "<>": "!=", "=>": ">=", "=<": "<="}
+_PYTHON_FOR = {
+    "&&": "and",
+    "||": "or",
+    "!": "not",
+    "===": "==",
+    "!==": "!=",
+    "<>": "!=",
+    "=>": ">=",
+    "=<": "<=",
+}
 _UNICODE_FOR = {"≥": ">=", "≤": "<=", "≠": "!=", "“": '"', "”": '"', "‘": "'", "’": "'", "×": "*", "−": "-"}  # noqa: RUF001
 _PAIRS = {")": "(", "]": "[", "}": "{"}
 
@@ -80,8 +90,10 @@ class Source:
 
     def place(self, line: int, byte: int) -> tuple[int, int]:
         """Return the line and column (from 1) in the user's text of what Python has at a line and byte."""
-        encoded = self._lines[line - 1].encode("utf-8", "surrogatepass")
-        return self.place_of(line, len(encoded[:byte].decode("utf-8", "ignore")))
+        text = self._lines[line - 1]
+        if not text.isascii():
+            byte = len(text.encode()[:byte].decode("utf-8", "ignore"))
+        return self.place_of(line, byte)
 
     def place_of(self, line: int, column: int) -> tuple[int, int]:
         """Like `place`, for a column (from 0) counted in characters."""
@@ -126,12 +138,16 @@ class Source:
                 self._tokens.append(_Token("string", text[at:end], at))
                 at = end
                 continue
-            if kind == "space" and not found.group().isascii():  # pasted from a page: Python knows no such blank
+            if (
+                kind == "space" and not found.group().isascii()
+            ):  # pasted from a page: Python knows no such blank
                 self._blanks.append((at, found.end()))
             if kind not in ("space", "comment"):
                 self._check(kind, found.group(), at)
                 self._tokens.append(_Token(kind, found.group(), at))
             at = found.end()
+        if len(self._tokens) > TOKEN_LIMIT:  # Python would take long to say the same
+            raise self._refusal(f"the query has more than {TOKEN_LIMIT:,} words and signs", 0)
         self._check_brackets()
 
     def _end_of_string(self, found: re.Match[str]) -> int:
@@ -149,29 +165,20 @@ class Source:
                     self._insert(escape.start(), "\\")
         return end.end()
 
-    def _check(self, kind: str, token: str, at: int) -> None:
-        if kind == "op":
-            if token in _PYTHON_FOR:
-                raise self._refusal(f"`{token}` is `{_PYTHON_FOR[token]}` in Python", at)
-            if token in _UNICODE_FOR:
-                raise self._refusal(f"`{token}` is no operator", at, f"Write {_UNICODE_FOR[token]} instead.")
-            if token == ";":
-                raise self._refusal("a query is one expression", at, "Join conditions with `and`.")
+    def _check(self, kind: str, text: str, at: int) -> None:
         last = self._tokens[-1] if self._tokens else None
-        if kind == "name" and token in _WORDS and last is not None and last.kind == "number":
-            if last.at + len(last.text) == at:  # `1or x`: Python warns
-                self._insert(at, " ")
-        if kind == "name" and token in ("AND", "OR", "NOT", "IN", "IS") and self._is_operator_here(last, token):
-            raise self._refusal(f"`{token}` is `{token.lower()}` in Python", at)
-
-    def _is_operator_here(self, last: _Token | None, token: str) -> bool:
-        if last is None:
-            return token == "NOT"
-        if last.text == "." or last.text == "for":
-            return False
-        ends_value = last.kind in ("number", "string") or last.text in (")", "]", "}")
-        ends_value = ends_value or (last.kind == "name" and last.text not in _WORDS)
-        return ends_value != (token == "NOT")
+        if kind == "op":
+            if text in _PYTHON_FOR:
+                raise self._refusal(f"`{text}` is `{_PYTHON_FOR[text]}` in Python", at)
+            if text in _UNICODE_FOR:
+                raise self._refusal(f"`{text}` is no operator", at, f"Write {_UNICODE_FOR[text]} instead.")
+            if text == ";":
+                raise self._refusal("a query is one expression", at, "Join conditions with `and`.")
+        elif kind == "name" and text in _WORDS:
+            if last is not None and last.kind == "number" and last.at + len(last.text) == at:
+                self._insert(at, " ")  # `1or x`: Python warns
+        elif kind == "name" and _is_shouted(text, last):
+            raise self._refusal(f"`{text}` is `{text.lower()}` in Python", at)
 
     def _check_brackets(self) -> None:
         opened: list[_Token] = []
@@ -250,6 +257,20 @@ class Source:
             parts += [self._normal[start:at], what]
             start = at
         return "".join([*parts, self._normal[start:]])
+
+
+def _is_shouted(text: str, last: _Token | None) -> bool:
+    """Whether a name is an operator in capitals: it stands where no name can."""
+    if text not in ("AND", "OR", "NOT", "IN", "IS") or (last is not None and last.text in (".", "for")):
+        return False
+    return _ends_value(last) != (text == "NOT")
+
+
+def _ends_value(token: _Token | None) -> bool:
+    if token is None:
+        return False
+    is_value = token.kind in ("number", "string") or token.text in (")", "]", "}")
+    return is_value or (token.kind == "name" and token.text not in _WORDS)
 
 
 def _can_be_called(token: _Token) -> bool:

@@ -220,7 +220,9 @@ def _error_from(reply: dict[str, Any]) -> RunstoneError:
         return QueryError(message, hint=hint, line=reply["line"], column=reply["column"], text=reply["text"])
     if reply["error"] in _RAISED:
         kind = getattr(errors, reply["error"])
-        return RunstoneError(message, hint=hint) if kind is errors.CorruptionError else kind(message, hint=hint)
+        return (
+            RunstoneError(message, hint=hint) if kind is errors.CorruptionError else kind(message, hint=hint)
+        )
     return RunstoneError(f"the query failed: {message}", hint=hint)
 
 
@@ -259,7 +261,7 @@ def _warm(path: str) -> Any:
     from .repo import Repo  # noqa: PLC0415
 
     repo = Repo(path, read_only=True)
-    warming = "matches(run.hash, 'x') and datetime.strptime('1', '%d').strftime('%d')"
+    warming = "matches(run.é, 'x') or datetime.strptime('1', '%d').strftime('%d')"
     len(repo.query_runs(warming))
     len(repo.query_metrics(warming))
     return repo

@@ -40,6 +40,7 @@ class Batch:
 
     events: list[dict[str, Any]] = field(default_factory=list)
     points: list[list[Any]] = field(default_factory=list)  # [sequence, step, value, dt(, epoch), crc]
+    plain: bool = False  # whether it is known that there are only numbers in `points`
     damage: list[Damage] = field(default_factory=list)
     position: Position = START
     tail: int = 0  # bytes behind `position` that are not (yet) an intact line
@@ -122,6 +123,7 @@ def parse(data: bytes, position: Position) -> Batch:
         after = chain_after(_last_line(data))
         batch.position = Position(position.offset + len(data), UNKNOWN if after is None else after)
         rows = _decode_all(data)
+        batch.plain = rows is not None and _has_only_numbers(data, rows)
         if rows is None:
             rows = _decode_each(_numbered(data, position.offset), batch.damage)
     else:
@@ -203,6 +205,24 @@ def _decode_all(lines: bytes) -> list[Any] | None:
     return rows if len(rows) == lines.count(b"\n") else None
 
 
+def _has_only_numbers(lines: bytes, rows: list[Any]) -> bool:
+    """Tell whether all arrays among the lines hold nothing but numbers: a look at the bytes is cheaper than at
+    the elements.
+    """
+    events = lines.count(b"\n{") + lines.startswith(b"{")
+    if events > len(rows) // 8:
+        return False
+    start = brackets = 0
+    while start < len(lines):
+        event = start if lines.startswith(b"{", start) else lines.find(b"\n{", start) + 1 or len(lines)
+        arrays = lines[start:event]
+        if arrays.translate(None, b"0123456789+-.eE,[]\n"):
+            return False
+        brackets += arrays.count(b"[")
+        start = lines.find(b"\n", event) + 1 or len(lines)
+    return brackets == len(rows) - events
+
+
 def _numbered(lines: bytes, offset: int) -> Iterator[tuple[int, bytes]]:
     for line in lines.splitlines(keepends=True):
         yield offset, line
@@ -224,7 +244,7 @@ def _decode_each(
 
 def _sort_rows(rows: list[Any], batch: Batch) -> None:
     batch.points = [row for row in rows if type(row) is list]
-    if len(batch.points) < len(rows):
+    if len(batch.points) < len(rows):  # points are many and events few
         batch.events = [row for row in rows if type(row) is dict]
         for event in batch.events:
             if event.get("event") == "log":
@@ -233,7 +253,7 @@ def _sort_rows(rows: list[Any], batch: Batch) -> None:
 
 def _check_version(header: dict[str, Any]) -> None:
     version = header.get("format")
-    if not isinstance(version, int) or version > LOG_FORMAT:
+    if isinstance(version, int) and version > LOG_FORMAT:
         raise FormatVersionError(
             f"a log of run {header.get('run')} has log format {version}; this Runstone reads up to {LOG_FORMAT}",
             hint="Upgrade with `pip install --upgrade runstone`. Nothing was changed.",

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import chain
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -31,6 +32,7 @@ ALL_SENT = -2  # in place of the part that a part sends again from: everything o
 _NUMBERS = {int, float}
 _LENGTHS = {5, 6}
 _INT64 = range(-(2**63), 2**63)
+_SEQUENCE, _STEP = itemgetter(0), itemgetter(1)
 _MALFORMED = (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError, RecursionError)
 
 PointSink = Callable[[RunState, WriterState, list[list[Any]]], None]
@@ -156,13 +158,14 @@ class _Replaying:
 
     def _belongs(self, batch: Batch, writer: WriterState, part: int, path: str) -> bool:
         """Tell whether a log's header speaks of the place where it was found: times hang on the file's name."""
+        there = {"run": self.state.run, "writer": writer.writer, "part": part}
         for event in batch.events:
             if event.get("event") == "log":
-                there = (self.state.run, writer.writer, part)
-                said = (event.get("run"), event.get("writer"), event.get("part"))
-                if said != there:
-                    self._problem(path, 0, 0, f"the log of {said}, found in the place of {there}")
-                    return False
+                for name, value in there.items():
+                    if type(event.get(name)) is type(value) and event[name] != value:
+                        reason = f"the log of {name} {event[name]!r}, found in the place of {value!r}"
+                        self._problem(path, 0, 0, reason)
+                        return False
         return True
 
     def note_tails(self) -> None:
@@ -221,7 +224,7 @@ class _Fold:
             points = self._writer.orphans + points
             self._writer.orphans = []
         if points:
-            self._fold_points(points)
+            self._fold_points(points, plain=batch.plain and points is batch.points)
 
     def _problem(self, reason: str) -> None:
         self._replaying.done.problems.append(Problem(self._path, *self._span, reason))
@@ -232,15 +235,13 @@ class _Fold:
         except _MALFORMED as error:
             self._problem(f"malformed {event.get('event')!r} event: {error!r}")
 
-    def _fold_points(self, points: list[list[Any]]) -> None:
-        if not (
-            set(map(len, points)) <= _LENGTHS and set(map(type, chain.from_iterable(points))) <= _NUMBERS
-        ):
+    def _fold_points(self, points: list[list[Any]], *, plain: bool) -> None:
+        plain = plain or set(map(type, chain.from_iterable(points))) <= _NUMBERS
+        if not (plain and set(map(len, points)) <= _LENGTHS and max(map(_STEP, points)) < _INT64.stop):
             points = self._well_formed(points)
         writer, declared = self._writer, self._writer.declared
-        orphans = [row for row in points if row[0] not in declared]
-        if orphans:
-            self._keep_orphans(orphans)
+        if not set(map(_SEQUENCE, points)) <= declared.keys():
+            self._keep_orphans([row for row in points if row[0] not in declared])
             points = [row for row in points if row[0] in declared]
         if points:
             writer.last = max(writer.last, writer.base + points[-1][3])

@@ -108,7 +108,7 @@ class RunState:
 
         Raises KeyError, TypeError or ValueError, and changes nothing, if it is not what a writer writes.
         """
-        handler = _HANDLERS.get(event["event"])
+        handler = _HANDLERS.get(_typed(event["event"], str))
         time = writer.base + _typed(event.get("dt", 0), int)
         if handler is not None:
             handler(self, writer, (time, writer.writer), event)

@@ -30,7 +30,7 @@ METRIC_PROPERTIES = ("run", "name", "context", *METRIC_SUMMARIES)
 # What a table shows of itself. The higher the rank, the sooner a column gives way; parameters have 10 and more.
 RUN_TABLE = {
     "hash": Column("hash", whole=True),
-    "name": Column("name"),
+    "name": Column("name", least=16),
     "experiment": Column("experiment", rank=31),
     "creation_time": Column("created", rank=30, whole=True),
     "tags": Column("tags", rank=32),
@@ -38,7 +38,7 @@ RUN_TABLE = {
 METRIC_TABLE = {
     "run": Column("run", whole=True),
     "name": Column("name"),
-    "context": Column("context"),
+    "context": Column("context", least=14),
     "count": Column("count", right=True, rank=2, whole=True),
     "last_step": Column("last_step", right=True, rank=1, whole=True),
     "last": Column("last", right=True, whole=True),

@@ -23,7 +23,7 @@ SUMMARIES = ("count", "first_step", "last_step", "first", "last", "min", "max", 
 COLUMNS = {
     "hash": Column("hash", whole=True),
     "status": Column("status", whole=True),
-    "name": Column("name"),
+    "name": Column("name", least=20),
     "experiment": Column("experiment", rank=2),
     "creation_time": Column("created", rank=1, whole=True),
     "duration": Column("took", right=True, rank=3, whole=True),
@@ -74,8 +74,8 @@ def ls(repo: str | None, status: str | None, limit: int | None, as_json: bool) -
 
 
 def _properties(run: StoredRun) -> dict[str, Any]:
-    row = run_row(run, include_params=False)
-    return row | {"status": run.status, "duration": None if run.active else run.duration}
+    row = {"hash": run.hash, "status": run.status} | run_row(run, include_params=False)
+    return row | {"duration": None if run.active else run.duration}
 
 
 def _print_rows(rows: list[dict[str, Any]], shown: dict[str, Callable[[Any], str]]) -> None:
@@ -120,7 +120,7 @@ def show(run_hash: str, repo: str | None, as_json: bool) -> None:
 
 def _print_metrics(metrics: list[dict[str, Any]]) -> None:
     ranks = {"first_step": 5, "first": 4, "mean": 3, "max": 2, "min": 1}
-    columns = [Column("metric"), Column("context")]
+    columns = [Column("metric", least=16), Column("context", least=14)]
     columns += [Column(name, right=True, rank=ranks.get(name, 0), whole=True) for name in SUMMARIES]
     rows = ([m["name"], show_context(m["context"]), *(m[name] for name in SUMMARIES)] for m in metrics)
     missing = print_table(columns, rows)

@@ -17,7 +17,7 @@ from rich.text import Text
 from .text import printable, show
 
 GAP = 2
-SHORTEST = 10  # characters that a column keeps when it is cut
+SHORTEST = 10
 NO_LIMIT = 1_000_000
 
 
@@ -28,6 +28,7 @@ class Column:
     title: str
     right: bool = False
     rank: int = 0
+    least: int = SHORTEST  # characters that it keeps when it is cut
     whole: bool = False  # never cut, because a part of it is of no use
 
 
@@ -63,7 +64,7 @@ def fit(columns: Sequence[Column], natural: Sequence[int], limit: int) -> dict[i
     """Return the width of each column that is shown, by its place."""
     widths = dict(enumerate(natural))
     while _total(widths) > limit:
-        least = {i: w if columns[i].whole else min(w, SHORTEST) for i, w in widths.items()}
+        least = {i: w if columns[i].whole else min(w, columns[i].least) for i, w in widths.items()}
         if _total(least) <= limit:
             while _total(widths) > limit:  # the widest of those that can be cut, by one
                 widths[max((i for i in widths if widths[i] > least[i]), key=widths.__getitem__)] -= 1
