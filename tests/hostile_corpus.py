@@ -99,6 +99,44 @@ EXHAUSTING = (
     "run.n ** -(10**9) + 9**9**9",
 )
 
+# Few bytes, and no end of elements: whoever reads, compares or hashes all of them is lost.
+_TUPLE = "((((1,) * 999,) * 999,) * 999,) * 999"
+EXHAUSTING += tuple(form.replace("TUPLE", f"({_TUPLE})") for form in (
+    '{TUPLE: 1}',
+    '{TUPLE}',
+    '{TUPLE, run.n}',
+    'run[TUPLE]',
+    "run['h', TUPLE]",
+    'run.h[TUPLE]',
+    'run.h.get(TUPLE)',
+    'run.get(TUPLE)',
+    'TUPLE in run',
+    'TUPLE in run.h',
+    'TUPLE in {run.n}',
+    'TUPLE in run.metrics',
+    'run.h[TUPLE:1]',
+    "run['layers', TUPLE:1]",
+    'run.metrics[TUPLE]',
+    "run.metrics['loss', {'a': TUPLE}] or 9**9**run.n",
+    '{run.n: 1}[TUPLE]',
+    'set([TUPLE])',
+    'dict([(TUPLE, 1)])',
+    '{x: 1 for x in [TUPLE]}',
+    '[TUPLE].count(TUPLE)',
+    'sorted([TUPLE, TUPLE])',
+    'max(TUPLE, TUPLE)',
+    'TUPLE < TUPLE',
+    'str(TUPLE)',
+    'frozenset([TUPLE])',
+    '{1: TUPLE} == {1: TUPLE}',
+    '(TUPLE) in [1, 2, 3, 4, 5, 6, 7, 8, 9, 10] or 9**9**run.n',
+    'sorted({TUPLE, 1})',
+    'run.n in TUPLE or 9**9**run.n',
+    'map(set, [[TUPLE]])',
+    'run.text.startswith(TUPLE)',
+    '[x for x in {frozenset([(y,) * 99999]) for y in run.big}]',
+))  # fmt: skip
+
 # Ways out of sandboxes: of RestrictedPython, of Aim, and of others.
 ESCAPES = (
     "run.__class__", "run.__class__.__mro__[-1].__subclasses__()", "().__class__.__base__.__subclasses__()[100]",

@@ -85,12 +85,13 @@ def test_integers_beyond_the_floats_are_folded(layout):
 def test_a_sequence_with_a_malformed_point_is_left_out_and_named_and_the_others_are_not(layout):
     journal = Journal(layout, "run", 0)
     journal.track(1.0, "good")
-    journal.track("not a number", "bad")
-    journal.track(2.0, "good", 1)
-    state, chunks, errors = folded(layout, "run")
+    journal.track(1.0, "bad")
+    state, _, _ = folded(layout, "run")
+    for sequence in state.sequences:
+        sequence.summary = None
+    chunks: list[Any] = []
+    rows = [[0, 0, 1.0, 5, 1], [1, 0, "not a number", 6, 1], [0, 1, 2.0, 7, 1]]
+    with pytest.raises(ValueError, match="1 points of 'bad'"):
+        fold_points(state, state.writers[journal.writer], rows, lambda *found: chunks.append(found))
     assert [chunk.python_values() for _, _, chunk in chunks] == [[1.0, 2.0]]
-    assert len(errors) == 1
-    assert "1 points of 'bad'" in errors[0]
-    bad = state.find("bad", {})
-    assert bad is not None
-    assert bad.summary is None
+    assert [sequence.summary is None for sequence in state.sequences] == [False, True]

@@ -7,8 +7,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from runstone_writer.lines import frame, holds, sift, whole_chunk_holds
-from runstone_writer.log import encode_event, encode_point
+from runstone_writer.lines import encode_event, encode_point, frame, holds, sift, whole_chunk_holds
 from runstone_writer.reader import Position, parse
 
 GOLDEN = (Path(__file__).parent / "golden/log-v1.jsonl").read_bytes()

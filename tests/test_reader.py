@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from runstone import FormatVersionError
-from runstone_writer.lines import LINE_LIMIT, frame, frame_all
-from runstone_writer.log import encode_event, encode_point
+from runstone_writer.lines import LINE_LIMIT, encode_event, encode_point, frame, frame_all
 from runstone_writer.reader import START, read_between, read_log
 
 GOLDEN = (Path(__file__).parent / "golden/log-v1.jsonl").read_bytes()

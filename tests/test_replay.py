@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from runstone_writer import replay as replay_module
 from runstone_writer.layout import Layout, log_name, new_writer, open_repo
-from runstone_writer.lines import frame
-from runstone_writer.log import LogWriter, encode_event, encode_point
+from runstone_writer.lines import encode_event, encode_point, frame
+from runstone_writer.log import LogWriter
 from runstone_writer.replay import replay, with_unwritten
 from runstone_writer.state import RunState
 

@@ -401,7 +401,7 @@ from runstone_query.policy import compile_query
 from runstone_writer.errors import QueryError
 
 use_one_heap()
-record = record_of({"n": 9, "text": "a b", "big": list(range(30000))})
+record = record_of({"n": 9, "text": "a b", "big": list(range(30000)), "h": {"a": 1}, "layers": [1]})
 def outcome(text):
     try:
         predicate, budget = compile_query(parse(text))

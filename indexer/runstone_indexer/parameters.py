@@ -121,19 +121,14 @@ class ParameterWriter:
     """The one writer of the Tantivy index of an epoch."""
 
     def __init__(self, folder: str) -> None:
-        """Open the index, or make it. Raises DamagedParametersError, and OSError if nothing can be written.
-
-        Every checksum is verified first: Tantivy aborts the whole process when a commit meets damage.
-        """
+        """Open the index, or make it. Raises DamagedParametersError, and OSError if nothing can be written."""
         os.makedirs(folder, exist_ok=True)
         self._folder = folder
         for name in os.listdir(folder):
             if name.startswith(".tmp"):  # left by a killed writer, and Tantivy never removes them
                 with contextlib.suppress(OSError):
                     os.unlink(os.path.join(folder, name))
-        damage = damaged_file(folder)
-        if damage is not None:
-            raise DamagedParametersError(f"checksum mismatch in {damage}")
+        _refuse_damaged(folder, set())
         with _panics_raised(folder):
             self._index = tantivy.Index(_SCHEMA, path=folder)
             self._index.config_reader("manual", 1)
@@ -178,6 +173,7 @@ class ParameterReader:
         """Open the index. Raises DamagedParametersError if its files are not (all) there."""
         self.folder = folder
         self._forget_shadow: weakref.finalize[..., ParameterReader] | None = None
+        self._verified: set[str] = set()
         self._open()
 
     def _open(self) -> None:
@@ -204,6 +200,7 @@ class ParameterReader:
         self._load(shadow)
 
     def _load(self, folder: str) -> None:
+        _refuse_damaged(folder, self._verified)
         with _panics_raised(folder):
             self._index = tantivy.Index.open(folder)
             self._index.config_reader("manual", 1)  # otherwise it reloads by itself after each commit
@@ -226,6 +223,7 @@ class ParameterReader:
             self._open()
             return
         self.stamp = stamp_of(self.folder)
+        _refuse_damaged(self.folder, self._verified)
         with _panics_raised(self.folder):
             self._index.reload()
             self._searcher = self._index.searcher()
@@ -271,12 +269,12 @@ def _documents(searcher: tantivy.Searcher) -> Documents:
 
 @contextlib.contextmanager
 def _panics_raised(folder: str) -> Iterator[None]:
-    """Turn what Tantivy raises for damaged files into an error: ValueError, and panics, which no `except
-    Exception` would stop.
+    """Turn what Tantivy makes of damaged files into an error: ValueErrors, values that are not there, and
+    panics, which no `except Exception` would stop.
     """
     try:
         yield
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         raise DamagedParametersError(f"{folder}: {error}") from error
     except BaseException as error:
         if type(error).__name__ != "PanicException":
@@ -308,11 +306,19 @@ def _meta(folder: str) -> Any:
         return orjson.loads(file.read())
 
 
-def damaged_file(folder: str) -> str | None:
+def _refuse_damaged(folder: str, verified: set[str]) -> None:
+    """Tantivy must never meet damage: it aborts the whole process, or finds too little."""
+    damage = damaged_file(folder, verified)
+    if damage is not None:
+        raise DamagedParametersError(f"checksum mismatch in {damage}")
+
+
+def damaged_file(folder: str, verified: set[str] | None = None) -> str | None:
     """Verify the checksums of the files of the last commit; return the path of the first bad one, or None.
 
-    A file that is missing is left to be found by Tantivy.
+    Files in `verified` are passed over, others are added. One that is missing is left to be found by Tantivy.
     """
+    verified = set() if verified is None else verified
     try:
         segments = _meta(folder)["segments"]
         ids = {segment["segment_id"].replace("-", ""): segment["deletes"] for segment in segments}
@@ -322,13 +328,17 @@ def damaged_file(folder: str) -> str | None:
         return os.path.join(folder, "meta.json")
     for name in sorted(os.listdir(folder)):
         segment, _, kind = name.partition(".")
-        if segment not in ids:
+        if segment not in ids or name in verified:
             continue
         deletes = ids[segment]
         if kind.endswith("del") and (deletes is None or kind != f"{deletes['opstamp']}.del"):
             continue  # of an older commit
-        if not _holds(os.path.join(folder, name)):
-            return os.path.join(folder, name)
+        try:
+            if not _holds(os.path.join(folder, name)):
+                return os.path.join(folder, name)
+        except FileNotFoundError:  # merged away a moment ago
+            continue
+        verified.add(name)
     return None
 
 

@@ -88,10 +88,12 @@ class Budget:
 
     def in_order(self, values: set[Any] | frozenset[Any]) -> list[Any]:
         """Return the elements of a set, always in the same order, so that answers never differ."""
-        self.scan(self.weigh(values) * len(values).bit_length())
+        weight = self.weigh(values)
+        self.scan(weight * len(values).bit_length())
         try:
             return sorted(values)
         except TypeError:
+            self.make(weight * 2)
             return sorted(values, key=lambda value: (type(value).__name__, repr(value)))
 
     def listed(self, values: Any) -> list[Any]:

@@ -23,6 +23,8 @@ TIME_VALUES = frozenset(
 )
 
 _NUMBERS = frozenset((int, float, bool))
+_SCALARS = frozenset((int, float, bool, str, type(None)))
+_NESTED = frozenset((tuple, frozenset, slice))  # finding them among keys takes as long as reading all of them
 _TIMES = frozenset((datetime, date, time, timedelta))
 _TIMES_AND_NUMBERS = _TIMES | _NUMBERS
 _TEXTS = (str, bytes)
@@ -63,11 +65,8 @@ def greater_equal_number(left: Any, right: float) -> Any:
 
 
 def among(left: Any, options: tuple[Any, ...] | frozenset[Any]) -> bool:
-    """`left in [...]` where all options are constants."""
-    try:
-        return left in options
-    except TypeError:  # a list is not hashable, and equal to none of them
-        return False
+    """`left in [...]` where all options are numbers, texts, True, False or None."""
+    return type(left) in _SCALARS and left in options
 
 
 _ORDERS: dict[str, Callable[[Any, Any], Any]] = {
@@ -145,6 +144,7 @@ class Guards:
         """`left in right`; False if `right` is missing or holds nothing."""
         kind = type(right)
         if isinstance(right, View):
+            self._charge_key(left)
             return right.contains(left)
         if kind is str:
             if type(left) is not str:
@@ -243,6 +243,8 @@ class Guards:
 
     def get_item(self, value: Any, key: Any) -> Any:
         """`value[key]`: for dictionaries a tuple is a path; what is not there is missing."""
+        if type(key) in _NESTED:
+            self._charge_key(key)
         if isinstance(value, View):
             return value.item(key)
         if type(value) is dict:
@@ -254,6 +256,14 @@ class Guards:
             return value[key]
         except (KeyError, IndexError, TypeError, ValueError):  # ValueError: a step of 0
             return None
+
+    def _charge_key(self, key: Any) -> None:
+        parts = (key.start, key.stop, key.step) if type(key) is slice else key
+        if type(parts) is tuple:
+            for part in parts:
+                if type(part) in _NESTED:
+                    self._charge_key(part)
+        self.budget.scan(self.budget.weigh(parts))
 
     def _dict_item(self, value: dict[Any, Any], key: Any) -> Any:
         try:
@@ -279,6 +289,7 @@ class Guards:
                 return self._get(value, *args)
         if method is None:
             if isinstance(value, View):
+                self._charge_key(args)
                 return value.call(name, *args)
             return value.attribute(name, *args) if isinstance(value, Function) else None
         try:
@@ -289,6 +300,7 @@ class Guards:
     def _get(self, value: dict[Any, Any], *args: Any) -> Any:
         if not 1 <= len(args) <= 2:
             return None
+        self._charge_key(args[0])
         found = self._dict_item(value, args[0])
         if found is not None or len(args) < 2:
             return found

@@ -167,6 +167,23 @@ class Policy(RestrictingNodeTransformer):
         made.keywords = [ast.keyword(k.arg, self.visit(k.value)) for k in node.keywords]
         return made
 
+    # -- sets and dictionaries ---------------------------------------------------------------------------
+
+    def visit_Set(self, node: ast.Set) -> ast.AST:  # noqa: N802
+        elements = [self.visit(element) for element in node.elts]
+        if all(map(_is_scalar, node.elts)):
+            return ast.Set(elements)
+        return _call("_make_set_", ast.List(elements, ast.Load()))
+
+    def visit_Dict(self, node: ast.Dict) -> ast.AST:  # noqa: N802
+        keys = [self.visit(key) for key in node.keys if key is not None]
+        values = [self.visit(value) for value in node.values]
+        if all(map(_is_scalar, keys)):
+            return ast.Dict(list(keys), values)
+        pairs = zip(keys, values, strict=True)
+        tuples: list[ast.expr] = [ast.Tuple([key, value], ast.Load()) for key, value in pairs]
+        return _call("_make_dict_", ast.List(tuples, ast.Load()))
+
     # -- loops -------------------------------------------------------------------------------------------
 
     def visit_ListComp(self, node: ast.ListComp) -> ast.AST:  # noqa: N802

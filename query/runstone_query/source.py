@@ -82,6 +82,7 @@ class Source:
         for line in self._lines:
             starts.append(starts[-1] + len(line) + 1)
         self._starts = starts
+        self._written = [at + i for i, at in enumerate(self._inserted)]  # where they stand in the result
 
     @property
     def is_empty(self) -> bool:
@@ -99,13 +100,7 @@ class Source:
         """Like `place`, for a column (from 0) counted in characters."""
         line = min(max(line, 1), len(self._lines))
         offset = self._starts[line - 1] + column - 1  # without the opening parenthesis
-        for i, at in enumerate(self._inserted):
-            if at + i >= offset:
-                offset -= i
-                break
-        else:
-            offset -= len(self._inserted)
-        return self._line_and_column(offset)
+        return self._line_and_column(offset - bisect.bisect_left(self._written, offset))
 
     def error(self, message: str, line: int, column: int, hint: str = "") -> QueryError:
         return QueryError(message, line=line, column=column, text=self._normal, hint=hint)

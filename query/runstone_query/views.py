@@ -60,6 +60,8 @@ class View:
 def follow(value: Any, path: tuple[Any, ...]) -> Any:
     """Return what stands at `path` in nested dictionaries and lists; None if nothing does."""
     for part in path:
+        if type(part) is slice:
+            return None
         try:
             value = value[part]
         except (KeyError, IndexError, TypeError):

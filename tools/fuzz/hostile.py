@@ -121,7 +121,7 @@ class Hostile:
                 f"10**{min(n, 5000)}", f"list(range({n}))", f"[run.text * {n}]", f"['x' * {n}] * {m}", f"[[0] * {n}] * {m}",
                 f"[i * (2**61 - 1) for i in range({n})]", f"(i * run.n for i in range({n}))", f"{n}.5", "run.layers", "run.h",
                 f"[(i, str(i)) for i in range({n})]", "datetime.now()", f"timedelta(days={min(n, 10**8)})", f"-{n}", "run.metrics", "run",
-                f"(1,) * {n}", f"[run.text] * {n}", f"'9' * {n}", f"'%Y' * {n}", "run.nope", "metric.run" if n > 9 else "run.hash",
+                f"((((1,) * {n},) * {m},) * {n},) * 99", f"'a' * {n} + 'b' + 'a' * {m}", f"(1,) * {n}", f"[run.text] * {n}", f"'9' * {n}", f"'%Y' * {n}", "run.nope", "metric.run" if n > 9 else "run.hash",
             )
         )  # fmt: skip
 
@@ -145,6 +145,7 @@ class Hostile:
                 "divmod({a}, {b})", "pow({a}, {b})", "range({a})", "len({a}) > {n}", "isinstance({a}, str)", "abs({a})",
                 "({a}).strftime({b})", "datetime.strptime({a}, {b})", "datetime.fromisoformat({a})", "timedelta(days={a})",
                 "run.metrics[{a}, {{'a': {b}}}]", "run[{a}]", "run.get({a}, {b})", "({a}).startswith({b})", "({a}).partition({b})",
+                "{{{a}: 1}}", "{{{a}, {b}}}", "{{{a}: 1}}[{b}]", "run.h.get({a})", "({a}) in run", "run.h[{a}:{b}]", "run[{a}, {b}]",
                 "filter(None, {a})", "sum({a}, {b})", "[[y for y in {b}] for x in {a}]", "({a}) is ({b})", "not ({a})", "-({a})",
                 "({a}) if ({b}) else 1", "0 < ({a}) < ({b})", "({a}).casefold().title()", "{{1: {a}}} == {{1: {b}}}", "chr({a})",
             )

@@ -14,7 +14,8 @@ from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from .log import WAITING_LIMIT, Kind, LogWriter, encode_event
+from .lines import encode_event
+from .log import WAITING_LIMIT, Kind, LogWriter
 from .tender import BEAT_SECONDS, SYNC_SECONDS
 
 if TYPE_CHECKING:

@@ -110,7 +110,8 @@ def log_order(name: str) -> tuple[str, int]:
 
 
 def host() -> str:
-    return os.uname().nodename
+    """Return the name of this host; what in it is no text (a kernel takes any bytes) as question marks."""
+    return os.uname().nodename.encode(errors="replace").decode()
 
 
 def find_repo(start: str | os.PathLike[str] | None = None) -> str | None:
@@ -218,6 +219,16 @@ def write_whole(path: str, data: bytes) -> None:
             os.unlink(temporary)
         raise
     sync_folder(os.path.dirname(path))
+
+
+def make_folder(path: str) -> None:
+    """Make a folder, and those above it, unless it is there."""
+    try:
+        os.mkdir(path)
+    except FileExistsError:
+        return
+    except FileNotFoundError:
+        os.makedirs(path, exist_ok=True)
 
 
 def sync_folder(path: str) -> None:

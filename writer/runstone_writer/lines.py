@@ -7,11 +7,16 @@ exchanged line breaks the chain; and the digits that stand before a line are eno
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from zlib import crc32
+
+import orjson
+
+from .errors import UsageError, ValueTypeError
 
 LOG_FORMAT = 1
 LINE_LIMIT = 16 * 1024 * 1024  # bytes; a longer line is refused by the writer and skipped by readers
+LONGEST_BODY = LINE_LIMIT - 16  # with its CRC it is a line
 
 _CLOSE = {ord("["): b"]\n", ord("{"): b"}\n"}
 _DIGITS = frozenset(b"0123456789")
@@ -23,6 +28,40 @@ class Damage(NamedTuple):
     start: int
     end: int
     reason: str
+
+
+def encode_point(sequence: int, step: float, value: Any, dt: int, epoch: float | None) -> bytes:
+    """Return a point's line up to where its CRC's digits go."""
+    fields = (sequence, step, value, dt, 0) if epoch is None else (sequence, step, value, dt, epoch, 0)
+    return _checked(orjson.dumps(fields)[:-2], "the point")
+
+
+def encode_event(fields: dict[str, Any], what: str) -> bytes:
+    """Return an event's line up to where its CRC's digits go.
+
+    Raises ValueTypeError for what JSON cannot hold, UsageError for a line that would be too long.
+    """
+    try:
+        return _checked(orjson.dumps(fields)[:-1] + b',"crc":', what)
+    except TypeError as error:
+        raise ValueTypeError(
+            f"{what} has something that cannot be kept: {error}",
+            hint="Names and tags are text that UTF-8 can hold.",
+        ) from None
+
+
+def _checked(body: bytes, what: str) -> bytes:
+    if len(body) > LONGEST_BODY:
+        raise too_long(body, what)
+    return body
+
+
+def too_long(body: bytes, what: str) -> UsageError:
+    """Return the error to raise for a line that would be longer than a line may be."""
+    return UsageError(
+        f"{what} is {len(body):,} bytes long; a line of the log holds at most {LINE_LIMIT:,}",
+        hint="Keep large values as files, and log where they are.",
+    )
 
 
 def frame(body: bytes, crc: int) -> tuple[bytes, int]:

@@ -25,9 +25,9 @@ from zlib import crc32
 
 import orjson
 
-from .errors import StoreError, UsageError, ValueTypeError
-from .layout import Layout, host, log_name, new_writer, writer_time
-from .lines import LINE_LIMIT, LOG_FORMAT, frame_all
+from .errors import StoreError, UsageError
+from .layout import Layout, host, log_name, make_folder, new_writer, writer_time
+from .lines import LOG_FORMAT, LONGEST_BODY, encode_event, encode_point, frame_all, too_long
 from .part import Part
 from .tender import TENDER
 
@@ -38,7 +38,6 @@ CHECKPOINT_BYTES = 1024 * 1024  # after this much, header and declarations are r
 WAITING_LIMIT = 64 * 1024 * 1024  # bytes kept in memory while the storage refuses them
 UNSYNCED_LIMIT = 1_000_000  # lines kept in memory while an fsync takes its time; then the writer waits for it
 RETRY_SECONDS = 1.0
-LONGEST_BODY = LINE_LIMIT - 16  # with its CRC it is a line
 
 Kind = Literal["run", "edit"]
 
@@ -69,10 +68,8 @@ class LogWriter:
         self.kind: Kind = kind
         self.durable = durable
         self.declarations: dict[int, bytes] = {}
-        self.proven = (
-            False  # whether a file could be made here, perhaps by the process that this one forked from
-        )
-        self.may_refuse = kind == "run"  # whether StoreError is raised where nothing can ever be written
+        # Whether the first line of all raises StoreError where nothing can ever be written.
+        self.may_refuse = kind == "run"
         self._start()
         _open_logs.add(self)
 
@@ -117,9 +114,10 @@ class LogWriter:
         """Append one point of a declared sequence. `value` is tagged JSON, with "nan", "inf" and "-inf" for
         what is not finite.
         """
+        lock = self._lock
         try:
             try:  # what `with` does, and a tenth of a microsecond faster
-                self._lock.acquire()
+                lock.acquire()
                 if here := self._pending is None:
                     self._pending = b""
                     # The 0 stands where the CRC goes: cutting "0]" off is cheaper than adding a comma.
@@ -129,7 +127,7 @@ class LogWriter:
                     else:
                         body = _dumps((sequence, step, value, dt, epoch, 0))[:-2]
                     if len(body) > LONGEST_BODY:
-                        raise _too_long(body, "the point")
+                        raise too_long(body, "the point")
                     self._pending = body
                     part = self._part
                     own = crc32(body, part.crc)
@@ -149,7 +147,7 @@ class LogWriter:
                 self._fail(error)
                 self._pending = None
             finally:
-                self._lock.release()
+                lock.release()
         except RuntimeError as error:  # Ctrl-C while waiting for the lock: there was nothing to release
             raise error.__context__ or error from None
         if here:
@@ -312,7 +310,7 @@ class LogWriter:
         self._drop()
 
     def _drop(self) -> None:
-        while self._waiting_bytes > WAITING_LIMIT:
+        while self._waiting and self._waiting_bytes > WAITING_LIMIT:
             self._waiting_bytes -= len(self._waiting.popleft())
             self._dropped += 1
 
@@ -336,7 +334,8 @@ class LogWriter:
 
     def _refuse_if_hopeless(self, error: OSError) -> None:
         """A folder that can never be written to is a wrong call; a full disk is not (it may become free)."""
-        if self.proven or not self.may_refuse or error.errno not in _HOPELESS:
+        first, self.may_refuse = self.may_refuse, False
+        if not first or error.errno not in _HOPELESS:
             return
         self.forget()
         raise StoreError(
@@ -347,7 +346,6 @@ class LogWriter:
 
     def _refused(self, what: str, error: OSError) -> None:
         self.refusal = error.with_traceback(None)  # a traceback would keep the part, and so the file, open
-        TENDER.add(self)  # it retries
         if not self._warned:
             self._warned = self._after = True
             self._warning = (
@@ -372,6 +370,7 @@ class LogWriter:
         return list(self._waiting)
 
     def _open_part(self) -> None:
+        TENDER.add(self)
         if not self.started:
             self._hint()
             make_folder(self.layout.run_folder(self.run))
@@ -392,8 +391,7 @@ class LogWriter:
             os.unlink(path)
             raise
         self._next, self._pending, self._part = number + 1, b"", part
-        self.started = self.proven = True
-        TENDER.add(self)
+        self.started, self.may_refuse = True, False
 
     def _clear_away(self, path: str, preamble: list[bytes]) -> None:
         """Remove what an attempt has left that an exception cut short; anything else stays where it is."""
@@ -457,14 +455,12 @@ class LogWriter:
         except OSError as error:
             self._fail(error)
             return None, 0
-        if end - part.checkpoint > max(CHECKPOINT_BYTES, 10 * self._preamble_bytes()):
+        since = end - part.checkpoint
+        if since > CHECKPOINT_BYTES and since > 10 * sum(map(len, list(self.declarations.values()))):
             self._repeat_preamble()
             part.checkpoint = end
         self._after = True  # as long as the fsync takes, somebody has to count the lines
         return part, end
-
-    def _preamble_bytes(self) -> int:
-        return sum(map(len, list(self.declarations.values())))
 
     def _repeat_preamble(self) -> None:
         part = self._part
@@ -554,49 +550,6 @@ class LogWriter:
             fate = f"They are in {self.path()}: move that file to {home}"
         self._warning = f"{count} events of run {self.run} could not be written to {home}: {refusal}\n{fate}"
         self._after = True
-
-
-def encode_point(sequence: int, step: float, value: Any, dt: int, epoch: float | None) -> bytes:
-    """Return a point's line up to where its CRC's digits go."""
-    fields = (sequence, step, value, dt, 0) if epoch is None else (sequence, step, value, dt, epoch, 0)
-    return _checked(_dumps(fields)[:-2], "the point")
-
-
-def encode_event(fields: dict[str, Any], what: str) -> bytes:
-    """Return an event's line up to where its CRC's digits go.
-
-    Raises ValueTypeError for what JSON cannot hold, UsageError for a line that would be too long.
-    """
-    try:
-        return _checked(_dumps(fields)[:-1] + b',"crc":', what)
-    except TypeError as error:
-        raise ValueTypeError(
-            f"{what} has something that cannot be kept: {error}",
-            hint="Names and tags are text that UTF-8 can hold.",
-        ) from None
-
-
-def _checked(body: bytes, what: str) -> bytes:
-    if len(body) > LONGEST_BODY:
-        raise _too_long(body, what)
-    return body
-
-
-def _too_long(body: bytes, what: str) -> UsageError:
-    return UsageError(
-        f"{what} is {len(body):,} bytes long; a line of the log holds at most {LINE_LIMIT:,}",
-        hint="Keep large values as files, and log where they are.",
-    )
-
-
-def make_folder(path: str) -> None:
-    """Make a folder, and those above it, unless it is there."""
-    try:
-        os.mkdir(path)
-    except FileExistsError:
-        return
-    except FileNotFoundError:
-        os.makedirs(path, exist_ok=True)
 
 
 def _after_fork() -> None:
