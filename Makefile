@@ -5,12 +5,13 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 PYTEST := $(BIN)/python -m pytest -n auto --dist loadfile
 
-.PHONY: help demo test check bench crash wheel clean
+.PHONY: help demo test check bench crash fuzz wheel clean
 help:
 	@echo "make demo    train a sweep, kill a run, index, query, check the claims (leaves ./demo-repo)"
 	@echo "make test    run every test"
 	@echo "make check   ruff, mypy --strict, house rules"
 	@echo "make crash   the long crash campaign (minutes)"
+	@echo "make fuzz    hostile and random queries by the thousand (minutes)"
 	@echo "make bench   speed against Aim, side by side (minutes; installs Aim into its own environment)"
 	@echo "make wheel   build the wheel into ./dist"
 	@echo "make clean   remove what these have made"
@@ -49,6 +50,10 @@ check: $(VENV)/stamp-dev
 crash: $(VENV)/stamp-dev
 	@echo "==> running the crash campaign"
 	@$(BIN)/python tools/crash/sigkill.py
+
+fuzz: $(VENV)/stamp-dev
+	@echo "==> throwing random questions at the sandbox and the prefilter"
+	@$(BIN)/python tools/fuzz/main.py
 
 bench: $(VENV)/stamp-dev
 	@echo "==> measuring"

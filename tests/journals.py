@@ -99,7 +99,9 @@ class Journal:
         self.event("end")
 
 
-def write_run(layout: Layout, number: int, points: int = 3, *, end: bool = True, hint: bool = True) -> Journal:
+def write_run(
+    layout: Layout, number: int, points: int = 3, *, end: bool = True, hint: bool = True
+) -> Journal:
     """Write a small run that has a bit of everything."""
     journal = Journal(layout, hash_of(number), number, hint=hint)
     journal.set("lr", value=number / 7)
@@ -145,7 +147,9 @@ class Scribe:
         rng = self.random
         what = rng.randrange(20)
         if what < 11:
-            value = rng.choice([rng.random(), rng.randrange(9), "nan", "inf", 2**60 + 1, -0.0, 1e308, {"$int": hex(10**30)}])
+            value = rng.choice(
+                [rng.random(), rng.randrange(9), "nan", "inf", 2**60 + 1, -0.0, 1e308, {"$int": hex(10**30)}]
+            )
             epoch = rng.choice([None, None, 1, 2.5])
             step = rng.choice([rng.randrange(20), rng.randrange(20), 0.5])
             journal.track(value, rng.choice("ab"), step, epoch, fold=rng.randrange(2))
@@ -153,7 +157,9 @@ class Scribe:
             journal.track({"text": str(rng.random())}, "texts", rng.randrange(5), kind="text")
         elif what < 15:
             key = rng.choice([("a",), ("b", "c"), ("b", "d"), ("b",), ("n", 1)])
-            journal.set(*key, value=rng.choice([1, 1.5, "x", None, True, float("nan"), {"c": [1, 2]}, 10**25]))
+            journal.set(
+                *key, value=rng.choice([1, 1.5, "x", None, True, float("nan"), {"c": [1, 2]}, 10**25])
+            )
         elif what == 15:
             journal.event("unset", key=[rng.choice("abn")])
         elif what == 16:

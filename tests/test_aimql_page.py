@@ -136,7 +136,10 @@ def test_the_functions_of_datetime_are_on_the_page() -> None:
 def test_the_limits_of_the_page_are_those_of_the_code() -> None:
     limits = dict(table("limit"))
     assert limits["length of the text"] == f"{aimql.SOURCE_LIMIT:,} characters"
-    assert limits["parts of the expression"] == f"{aimql.NODE_LIMIT:,}, nested no deeper than {aimql.DEPTH_LIMIT}"
+    assert (
+        limits["parts of the expression"]
+        == f"{aimql.NODE_LIMIT:,}, nested no deeper than {aimql.DEPTH_LIMIT}"
+    )
     assert limits["steps of one evaluation"].startswith(f"{budget.FUEL_LIMIT:,}:")
     made = f"{budget.SIZE_LIMIT:,} characters; an element counts as {budget.ELEMENT}"
     assert limits["texts and lists that one evaluation makes"] == made
@@ -151,5 +154,13 @@ def test_the_limits_of_the_page_are_those_of_the_code() -> None:
 def test_the_entities_of_the_page_are_those_of_the_code() -> None:
     grammar = re.search(r"<entity> +::= (.*)", PAGE)
     assert grammar is not None
-    assert grammar[1].split(" | ") == ["run", "metric", "images", "audios", "texts", "figures", "distributions"]
+    assert grammar[1].split(" | ") == [
+        "run",
+        "metric",
+        "images",
+        "audios",
+        "texts",
+        "figures",
+        "distributions",
+    ]
     assert set(grammar[1].split(" | ")) == {"run", *aimql.ENTITIES}

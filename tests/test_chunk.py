@@ -1,5 +1,6 @@
 """Chunks: points as columns, exactly as they were tracked, joined and merged as lists would be."""
 
+import itertools
 import math
 from typing import Any
 
@@ -8,7 +9,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runstone_indexer.chunk import EMPTY, FLOAT, INT, MIXED, OBJECT, Chunk, by_sequence, chunk_of, join, merge, take
+from runstone_indexer.chunk import (
+    EMPTY,
+    FLOAT,
+    INT,
+    MIXED,
+    OBJECT,
+    Chunk,
+    by_sequence,
+    chunk_of,
+    join,
+    merge,
+    take,
+)
 from runstone_indexer.summary import to_json
 
 BASE = 1_795_000_000_000_000
@@ -16,13 +29,19 @@ BASE = 1_795_000_000_000_000
 numbers = st.one_of(
     st.floats(),
     st.integers(-5, 5),
-    st.sampled_from([2**53, 2**53 + 1, -(2**53) - 1, 2**63, 2**64 - 1, -(2**63), 2**64, 10**30, 10**400, -(10**400)]),
+    st.sampled_from(
+        [2**53, 2**53 + 1, -(2**53) - 1, 2**63, 2**64 - 1, -(2**63), 2**64, 10**30, 10**400, -(10**400)]
+    ),
 )
 steps = st.one_of(st.integers(-(2**63), 2**63 - 1), st.integers(-3, 3))
 some_fractional = st.one_of(st.integers(-3, 3), st.sampled_from([0.5, -2.25, 1.0]))
 epochs = st.one_of(st.none(), st.integers(-3, 3), st.floats(allow_nan=False, allow_infinity=False))
 objects = st.one_of(
-    st.text(), st.just("nan"), st.none(), st.dictionaries(st.text(), st.integers(-9, 9)), st.integers(0, 2**64 - 1)
+    st.text(),
+    st.just("nan"),
+    st.none(),
+    st.dictionaries(st.text(), st.integers(-9, 9)),
+    st.integers(0, 2**64 - 1),
 )
 
 
@@ -82,7 +101,7 @@ def test_values_of_any_other_type_come_back_as_they_stand_in_the_log(points):
 def test_joining_pieces_gives_what_one_piece_would_have_been(data):
     points = data.draw(rows())
     cuts = sorted({0, len(points), *data.draw(st.lists(st.integers(0, len(points)), max_size=3))})
-    pieces = [chunk_of(points[a:b], BASE, True) for a, b in zip(cuts, cuts[1:], strict=False)]
+    pieces = [chunk_of(points[a:b], BASE, True) for a, b in itertools.pairwise(cuts)]
     joined, at_once = join(pieces), chunk_of(points, BASE, True)
     assert as_lists(joined) == as_lists(at_once)
     assert joined.steps.dtype == at_once.steps.dtype
@@ -134,7 +153,9 @@ def test_whole_steps_are_kept_as_integers_however_they_were_written():
 
 
 def test_a_sequence_that_held_numbers_and_then_something_else_keeps_both():
-    joined = join([chunk_of([[0, 0, "nan", 0, 1]], BASE, True), chunk_of([[0, 1, {"text": "x"}, 0, 1]], BASE, False)])
+    joined = join(
+        [chunk_of([[0, 0, "nan", 0, 1]], BASE, True), chunk_of([[0, 1, {"text": "x"}, 0, 1]], BASE, False)]
+    )
     assert joined.python_values() == ["nan", {"text": "x"}]
 
 

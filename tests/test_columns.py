@@ -83,7 +83,7 @@ def test_the_same_columns_make_the_same_bytes(tmp_path):
 def test_a_flipped_bit_in_any_byte_of_the_data_is_found(tmp_path):
     entry = write(tmp_path)
     path, data = tmp_path / "x.npz", bytearray((tmp_path / "x.npz").read_bytes())
-    for _, (dtype, length, offset) in entry["columns"].items():
+    for dtype, length, offset in entry["columns"].values():
         for at in range(offset, offset + np.dtype(dtype).itemsize * length):
             data[at] ^= 1 << (at % 8)
             path.write_bytes(data)

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 sys.path.insert(0, str(Path(__file__).parent))
 
 from journals import Scribe, assert_index_is_right, assert_same_answers, index, new_repo, write_run
-
 from runstone_indexer import compaction
 from runstone_indexer.columns import Columns, write_columns
 from runstone_indexer.compaction import (
@@ -114,7 +113,9 @@ def name_key_of(row: StateRow) -> int:
 
 
 def test_files_that_need_no_merging_are_left_as_they_are(tmp_path):
-    entries = [write_columns(str(tmp_path / f"states-{i}.npz"), state_columns([plain(i, "a", 1)])) for i in range(3)]
+    entries = [
+        write_columns(str(tmp_path / f"states-{i}.npz"), state_columns([plain(i, "a", 1)])) for i in range(3)
+    ]
     assert compact_states(str(tmp_path), entries) is entries
     assert compact_series(str(tmp_path), []) == []
 

@@ -11,7 +11,6 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from journals import Journal, hash_of, new_repo, write_run
 from processes import without_write_permission
-
 from runstone_indexer.discovery import (
     UNSETTLED,
     changed_shards,
@@ -109,7 +108,10 @@ def test_on_a_file_system_without_link_counts_no_new_run_is_missed(layout, monke
         write_run(layout, number)
         settled = time.time_ns() - 2_000_000_000
         with os.scandir(layout.logs) as entries:
-            marks = {e.name: mark_of(e.stat().st_mtime_ns, stat_without_links(e).st_nlink, settled) for e in entries}
+            marks = {
+                e.name: mark_of(e.stat().st_mtime_ns, stat_without_links(e).st_nlink, settled)
+                for e in entries
+            }
         for name in changed_shards(marks, known):
             seen.update(runs_in_shard(layout, name))
         known = marks
@@ -126,7 +128,11 @@ def test_logs_come_in_the_order_in_which_they_apply_and_other_files_are_foreign(
     found = look_into(layout, "run")
     assert list(found.sizes) == [os.path.basename(journal.path) for journal in (first, part, second)]
     assert found.foreign == ["notes.txt", "sub", "x.jsonl"]
-    assert found.sizes == {name: os.path.getsize(folder / name) for name in found.sizes} == log_sizes(layout, "run")
+    assert (
+        found.sizes
+        == {name: os.path.getsize(folder / name) for name in found.sizes}
+        == log_sizes(layout, "run")
+    )
     assert found.extent == (3, sum(found.sizes.values()))
 
 

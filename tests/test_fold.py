@@ -9,7 +9,6 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from journals import Journal, new_repo
-
 from runstone_indexer.chunk import Chunk
 from runstone_indexer.fold import fold_points
 from runstone_writer.layout import Layout
@@ -22,7 +21,9 @@ def layout(tmp_path: Path) -> Layout:
     return new_repo(tmp_path)
 
 
-def folded(layout: Layout, run: str, *, chunk: int = 1 << 20) -> tuple[RunState, list[tuple[int, int, Chunk]], list[str]]:
+def folded(
+    layout: Layout, run: str, *, chunk: int = 1 << 20
+) -> tuple[RunState, list[tuple[int, int, Chunk]], list[str]]:
     state, chunks, errors = RunState(run), [], []
 
     def sink(*what: Any) -> None:
@@ -49,7 +50,12 @@ def test_points_go_to_their_sequence_and_writer_in_the_order_of_the_log(layout):
     assert found["count", 1].python_values() == [0, 1, 2]
     loss = state.find("loss", {})
     assert loss is not None
-    assert (loss.summary.count, loss.summary.low, loss.summary.high, loss.summary.mean()) == (6, 0.0, 12.0, 6.0)
+    assert (loss.summary.count, loss.summary.low, loss.summary.high, loss.summary.mean()) == (
+        6,
+        0.0,
+        12.0,
+        6.0,
+    )
 
 
 def test_the_summaries_do_not_depend_on_where_a_log_is_cut_into_batches(layout):

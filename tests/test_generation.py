@@ -11,7 +11,6 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from journals import Journal, hash_of, index, new_repo, write_run
-
 from runstone_indexer import generation as module
 from runstone_indexer.chunk import join
 from runstone_indexer.generation import Generation, epoch_folder, fault_of, open_generation
@@ -77,7 +76,9 @@ def test_with_several_state_files_each_run_comes_once_from_its_newest_row(layout
     generation = opened(layout)
     assert len(generation.states) == 4
     assert names(generation) == [hash_of(n) for n in (0, 1, 2, 4)]
-    assert names(generation, [0, 3, 5]) == [hash_of(n) for n in range(6) if generation.find(hash_of(n)).run == 0]
+    assert names(generation, [0, 3, 5]) == [
+        hash_of(n) for n in range(6) if generation.find(hash_of(n)).run == 0
+    ]
     assert generation.find(hash_of(1)).state.name == "renamed"
     assert generation.find(hash_of(3)).state.deleted
 
@@ -129,7 +130,9 @@ def test_an_opened_generation_is_not_disturbed_by_merging_rebuilding_and_deletin
         assert losses(generation, "run") == [float(i) for i in range(step + 1)]
 
 
-def test_a_file_that_is_merged_away_while_a_reader_opens_it_leads_to_the_newer_generation(layout, monkeypatch):
+def test_a_file_that_is_merged_away_while_a_reader_opens_it_leads_to_the_newer_generation(
+    layout, monkeypatch
+):
     journal = Journal(layout, "run", 0)
     for step in range(6):
         journal.track(float(step), step=step)

@@ -10,7 +10,6 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from journals import Journal, assert_same_answers, hash_of, index, new_repo, write_run
-
 from runstone_indexer.hints import STALE_SECONDS
 from runstone_indexer.indexer import Indexer
 from runstone_writer.layout import Layout
@@ -65,7 +64,7 @@ def test_a_hint_left_by_a_killed_indexer_goes_with_the_next_pass(layout):
 
 def test_the_hint_of_a_log_with_an_unfinished_line_stays_until_its_writer_is_long_dead(layout):
     journal = write_run(layout, 1, end=False)
-    journal.raw(b'[0,7,')
+    journal.raw(b"[0,7,")
     index(layout)
     assert len(hints(layout)) == 1
     make_stale(journal)

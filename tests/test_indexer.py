@@ -28,7 +28,6 @@ from journals import (
     write_run,
 )
 from processes import without_write_permission
-
 from runstone_indexer import indexer as module
 from runstone_indexer import intake, parameters
 from runstone_indexer.generation import Generation, open_generation
@@ -218,7 +217,9 @@ def test_the_first_pass_in_a_copy_looks_at_everything(layout, tmp_path):
     assert index(copy, full=False).runs == 0
 
 
-def test_a_copy_that_is_published_in_the_middle_of_its_first_pass_is_not_trusted_yet(layout, tmp_path, monkeypatch):
+def test_a_copy_that_is_published_in_the_middle_of_its_first_pass_is_not_trusted_yet(
+    layout, tmp_path, monkeypatch
+):
     journals = [write_run(layout, number, end=False) for number in range(6)]
     index(layout)
     copy = Layout(str(shutil.copytree(layout.root, tmp_path / "copy" / ".runstone")))
@@ -361,7 +362,10 @@ def test_everything_wrong_is_reported_with_its_place_and_nothing_else_is_harmed(
             (os.path.basename(flipped.path), "checksum mismatch"),
             ("notes.txt", "not a log of Runstone's"),
             (os.path.basename(empty.path), "empty log"),
-            (os.path.basename(newer.path), "a log of run run0003 has log format 99; this Runstone reads up to 1"),
+            (
+                os.path.basename(newer.path),
+                "a log of run run0003 has log format 99; this Runstone reads up to 1",
+            ),
             (os.path.basename(linked.path), "cannot be read"),
             (f"{os.path.basename(linked.path)}.away", "not a log of Runstone's"),
             (os.path.basename(zeros.path), "torn tail of 4096 bytes"),
@@ -377,7 +381,10 @@ def test_everything_wrong_is_reported_with_its_place_and_nothing_else_is_harmed(
     verdict = verify(layout)
     assert {p.path for p in verdict.damage} == {flipped.path, newer.path, linked.path}
     assert {p.path for p in verdict.tails} == {torn.path, empty.path, zeros.path}
-    assert {os.path.basename(p.path) for p in verdict.foreign} == {"notes.txt", f"{os.path.basename(linked.path)}.away"}
+    assert {os.path.basename(p.path) for p in verdict.foreign} == {
+        "notes.txt",
+        f"{os.path.basename(linked.path)}.away",
+    }
     assert verdict.index == []
     assert_same_answers(layout)
     assert sorted(records(layout)) == sorted([hash_of(n) for n in (0, 1, 2, 3, 10, 11)])
@@ -485,7 +492,8 @@ from journals import *
 layout = Layout(sys.argv[1])
 file = layout.log_path(hash_of(1), layout.log_names(hash_of(1))[0])
 folder = layout.run_folder(hash_of(2))
-room = os.path.join(layout.logs, __import__("runstone_writer.layout").layout.shard(hash_of(3)))
+from runstone_writer.layout import shard
+room = os.path.join(layout.logs, shard(hash_of(3)))
 places = (file, folder, room)
 os.makedirs(layout.index, exist_ok=True)
 if sys.argv[3] == "before":
@@ -509,7 +517,9 @@ def test_what_may_not_be_read_is_reported_and_indexed_when_it_may(layout, when):
     for number in range(5):
         write_run(layout, number)
     everything = [hash_of(n) for n in range(5)]
-    script = UNREADABLE.replace("sys.argv[2]", repr(str(Path(__file__).parent))).replace("sys.argv[3]", repr(when))
+    script = UNREADABLE.replace("sys.argv[2]", repr(str(Path(__file__).parent))).replace(
+        "sys.argv[3]", repr(when)
+    )
     done = unprivileged(layout, script)
     refused = ["cannot be read: Permission denied"] * 3
     some = everything if when == "before" else [hash_of(0), hash_of(4)]
@@ -558,7 +568,11 @@ def damage(layout: Layout, how: str, rng: random.Random) -> None:
         files[what].write_bytes(data)
 
 
-WAYS = [f"{what} {way}" for what in ("states", "series", "meta", "manifest") for way in ("missing", "empty", "cut")]
+WAYS = [
+    f"{what} {way}"
+    for what in ("states", "series", "meta", "manifest")
+    for way in ("missing", "empty", "cut")
+]
 WAYS += ["manifest flip", "meta flip", "segment missing", "segment empty", "segment cut", "managed cut"]
 WAYS += ["epoch", "index", "params"]
 
@@ -772,7 +786,9 @@ def test_a_disk_that_refuses_at_any_size_costs_nothing_but_the_index(layout):
     for number in range(120):
         write_run(layout, number, points=2)
     script = FULL_DISK.format(tests=str(Path(__file__).parent))
-    done = subprocess.run([sys.executable, "-c", script, layout.root], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", script, layout.root], capture_output=True, text=True, check=False
+    )
     assert done.stdout.split() == ["True", "right"], done.stderr[-3000:]
 
 

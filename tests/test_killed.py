@@ -19,7 +19,6 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from journals import Journal, assert_index_is_right, hash_of, index, new_repo, records, write_run
 from processes import wait_until
-
 from runstone_indexer.generation import Generation, open_generation
 from runstone_indexer.indexer import Indexer
 from runstone_query.overlay import Overlay
@@ -39,7 +38,9 @@ def layout(tmp_path: Path) -> Layout:
 def started(script: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
     """A Python process that has said "ready"; it is killed at the end."""
     script = f"import sys\nsys.path.insert(0, {TESTS!r})\n" + script
-    with subprocess.Popen([sys.executable, "-c", script, *arguments], stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [sys.executable, "-c", script, *arguments], stdout=subprocess.PIPE, text=True
+    ) as process:
         try:
             assert process.stdout is not None
             assert process.stdout.readline() == "ready\n"
@@ -97,7 +98,18 @@ print("ready", flush=True)
 os.path.exists("/mark-of-the-test")
 Indexer(sys.argv[1]).run_once()
 """
-CALLS = ("openat", "write", "fsync", "fdatasync", "rename", "unlink", "mkdir", "pwrite64", "ftruncate", "flock")
+CALLS = (
+    "openat",
+    "write",
+    "fsync",
+    "fdatasync",
+    "rename",
+    "unlink",
+    "mkdir",
+    "pwrite64",
+    "ftruncate",
+    "flock",
+)
 POINTS = 10
 strace = pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
 
@@ -135,7 +147,9 @@ def test_killed_at_chosen_system_calls_the_next_one_gives_what_a_rebuild_gives(l
     for call, n in random.Random(os.getpid()).sample(places, POINTS):
         shutil.rmtree(layout.root)
         shutil.copytree(prepared, layout.root, symlinks=True)
-        done = traced(layout, "-e", f"trace={call}", "-e", f"inject={call}:signal=KILL:when={n}", "-o", "/dev/null")
+        done = traced(
+            layout, "-e", f"trace={call}", "-e", f"inject={call}:signal=KILL:when={n}", "-o", "/dev/null"
+        )
         killed += done.returncode != 0
         overlay = Overlay(layout)
         assert len(overlay.fresh(overlay.candidates(), open_generation(layout))) <= len(journals)
@@ -209,7 +223,7 @@ def test_a_reader_sees_everything_at_once_while_an_index_is_merged_and_rebuilt(l
     for n, journal in enumerate(journals):
         journal.track(0.0)
         written[n].append(0.0)
-    with started(BUSY, layout.root, str(rebuilds)) as indexer:
+    with started(BUSY, layout.root, str(rebuilds)):
         until = time.monotonic() + 3
         while time.monotonic() < until:
             n = rng.randrange(len(journals))
@@ -236,7 +250,7 @@ def test_a_reader_of_an_ended_run_is_never_disturbed(layout):
     index(layout)
     expected = [3 + step / 10 for step in range(50)]
     live = Journal(layout, "live", 50)
-    with started(BUSY, layout.root, "0.3") as indexer:
+    with started(BUSY, layout.root, "0.3"):
         until = time.monotonic() + 2
         while time.monotonic() < until:
             live.track(1.0)
@@ -249,7 +263,7 @@ def test_a_copy_made_while_an_index_is_being_written_is_a_repository(layout, tmp
     """With its index and without; whatever the copy of the index is, the answers are those of the copied logs."""
     journals = [write_run(layout, number, end=False) for number in range(5)]
     step = 0
-    with started(BUSY, layout.root, "0.2") as indexer:
+    with started(BUSY, layout.root, "0.2"):
         for number in range(12):
             for journal in journals:
                 journal.track(0.5, step=100 + (step := step + 1))
@@ -271,7 +285,7 @@ def test_an_indexer_waits_for_nobody_and_nobody_for_it(layout):
     journal = write_run(layout, 1, end=False)
     index(layout)
     held = [open_generation(layout)]
-    with started(BUSY, layout.root, "0.2") as indexer:
+    with started(BUSY, layout.root, "0.2"):
         for step in range(10):
             journal.track(0.5, step=1000 + step)
             last = held[-1]

@@ -11,7 +11,6 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from journals import new_repo
-
 from runstone_indexer import manifest as module
 from runstone_indexer.manifest import Manifest, home_of, manifest_path, publish, read_manifest
 from runstone_writer.layout import Layout

@@ -63,7 +63,9 @@ def test_limit_and_offset_cut_a_part_out_after_sorting(repo: Repo) -> None:
 
 
 def test_sequences_are_ordered_one_by_one(repo: Repo) -> None:
-    result = repo.query_metrics("run.lr == 0.3 or run.lr == 1", order_by="metric.last", descending=True, limit=3)
+    result = repo.query_metrics(
+        "run.lr == 0.3 or run.lr == 1", order_by="metric.last", descending=True, limit=3
+    )
     assert [(m.run.name, m.name) for m in result] == [("c", "acc"), ("a", "acc"), ("a", "loss")]
     assert len(result) == 3
     assert result.explain().matched == 4

@@ -20,7 +20,6 @@ from journals import (
     records,
     write_run,
 )
-
 from runstone_indexer.generation import Generation, open_generation
 from runstone_indexer.indexer import Indexer
 from runstone_query import overlay as module
@@ -237,7 +236,10 @@ def test_damage_is_told_once_and_what_cannot_be_read_as_long_as_that_is_so(layou
     for _ in range(3):
         journal.track(1.0, step=8)
         problems = reader.fresh()[hash_of(1)].problems
-        assert [problem.reason.partition(":")[0] for problem in problems] == ["checksum mismatch", "cannot be read"]
+        assert [problem.reason.partition(":")[0] for problem in problems] == [
+            "checksum mismatch",
+            "cannot be read",
+        ]
     os.unlink(newer)
     journal.track(1.0, step=9)
     assert len(reader.fresh()[hash_of(1)].problems) == 1

@@ -18,7 +18,6 @@ from hypothesis import strategies as st
 sys.path.insert(0, str(Path(__file__).parent))
 
 from processes import without_write_permission
-
 from runstone_indexer import terms
 from runstone_indexer.parameters import (
     DamagedParametersError,
@@ -35,7 +34,9 @@ from runstone_writer.values import encode
 WRITER = "19f6a5bd800-000000000000"
 
 
-def run_with(params: dict[str, Any], *, tags: tuple[str, ...] = (), sequences: tuple[Any, ...] = ()) -> RunState:
+def run_with(
+    params: dict[str, Any], *, tags: tuple[str, ...] = (), sequences: tuple[Any, ...] = ()
+) -> RunState:
     state = RunState("abc")
     state.writer(WRITER)
     state.params.assign((), (1, WRITER), encode(params))
@@ -85,11 +86,16 @@ def everything(reader: ParameterReader) -> list[int]:
 
 
 nasty_numbers = st.one_of(
-    st.floats(allow_nan=False), st.integers(), st.booleans(), st.sampled_from([2**53 + 1, 2**64, 10**400, -0.0, 5e-324])
+    st.floats(allow_nan=False),
+    st.integers(),
+    st.booleans(),
+    st.sampled_from([2**53 + 1, 2**64, 10**400, -0.0, 5e-324]),
 )
 nasty_texts = st.one_of(
     st.text(st.characters()),
-    st.sampled_from(["2024-01-01T00:00:00Z", "", "true", "5", "a\0b", "x" * 70_000, "k\x01v", "AND", "*", "ü" * 300]),
+    st.sampled_from(
+        ["2024-01-01T00:00:00Z", "", "true", "5", "a\0b", "x" * 70_000, "k\x01v", "AND", "*", "ü" * 300]
+    ),
 )
 
 
@@ -104,7 +110,9 @@ def test_every_value_is_found_by_its_term(tmp_path_factory, values, key):
         if isinstance(value, str):
             term = terms.text_term(value)
             assert i in hits(reader, f"s.{token}", term)
-            prefix = tantivy.Query.fuzzy_term_query(reader.schema, f"s.{token}", term[:3], distance=0, prefix=True)
+            prefix = tantivy.Query.fuzzy_term_query(
+                reader.schema, f"s.{token}", term[:3], distance=0, prefix=True
+            )
             found = reader.search(prefix, 100)
         else:
             number = terms.number_term(value)
@@ -211,7 +219,9 @@ def test_a_folder_without_an_index_has_no_stamp(tmp_path):
 def test_the_documents_that_are_there_can_be_listed(filled):
     expected = {n: document(run_with({"n": n / 7, "s": f"text {n}"})) for n in range(40)}
     runs, digests = ParameterReader(str(filled)).documents()
-    assert dict(zip(runs.tolist(), digests.tolist(), strict=True)) == {n: d.digest for n, d in expected.items() if d}
+    assert dict(zip(runs.tolist(), digests.tolist(), strict=True)) == {
+        n: d.digest for n, d in expected.items() if d
+    }
     writer = ParameterWriter(str(filled))
     assert sorted(writer.documents()[0].tolist()) == list(range(40))
     writer.close()
@@ -282,7 +292,9 @@ def test_files_of_segments_that_were_never_committed_are_no_damage(filled):
     ParameterWriter(str(filled)).close()
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"segments": 5}', b'{"segments": [1], "opstamp": 3}'])
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[]", b'{"segments": 5}', b'{"segments": [1], "opstamp": 3}']
+)
 def test_a_garbled_meta_file_is_damage(filled, content):
     (filled / "meta.json").write_bytes(content)
     for attempt in (ParameterWriter, ParameterReader):
@@ -374,4 +386,3 @@ def test_an_index_that_may_not_be_written_to_is_read_through_links_that_go_away(
 def test_a_copy_of_the_index_can_be_read(filled, tmp_path):
     copy = shutil.copytree(filled, tmp_path / "copy")
     assert len(everything(ParameterReader(str(copy)))) == 40
-

@@ -9,7 +9,6 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from journals import new_repo
-
 from runstone_indexer.manifest import Manifest
 from runstone_indexer.problems import LISTED, Problems
 from runstone_writer.layout import Layout

@@ -10,7 +10,6 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from journals import Journal, new_repo
-
 from runstone_indexer.discovery import look_into
 from runstone_indexer.reading import Reading, read_on
 from runstone_writer.layout import Layout
@@ -58,7 +57,11 @@ def assert_started_over(layout: Layout, before: Reading, expected: list[float], 
 
 def test_only_what_is_new_is_read(layout, journal):
     first = read(layout)
-    assert (values(first), first.bytes_read, first.started_over) == ([0, 1, 2, 3, 4], os.path.getsize(journal.path), False)
+    assert (values(first), first.bytes_read, first.started_over) == (
+        [0, 1, 2, 3, 4],
+        os.path.getsize(journal.path),
+        False,
+    )
     again = read(layout, first.state)
     assert (values(again), again.bytes_read, again.extent) == ([], 0, first.extent)
     journal.track(5.0, step=5)
@@ -157,7 +160,9 @@ def test_damage_and_what_could_not_be_read_are_told_apart(layout, journal):
     assert values(reading) == [0.0, 1.0, 2.0, 4.0]
 
 
-@pytest.mark.parametrize("junk", [b"\0" * 5000, b"garbage\n" * 10, b"\n", b"[]\n", b"{}\n", b"[" * 10_000, b"\xff\xfe\n"])
+@pytest.mark.parametrize(
+    "junk", [b"\0" * 5000, b"garbage\n" * 10, b"\n", b"[]\n", b"{}\n", b"[" * 10_000, b"\xff\xfe\n"]
+)
 def test_anything_can_stand_at_the_end_of_a_log(layout, journal, junk):
     journal.raw(junk)
     reading = read(layout)

@@ -21,7 +21,9 @@ values = st.one_of(
     st.integers(-3, 3),
     st.sampled_from([2**53 + 1, -(2**63), 2**64 - 1, 2**64, 10**30, -(10**400)]),
 )
-objects = st.one_of(st.text(), st.none(), st.dictionaries(st.text(), st.one_of(st.integers(-9, 9), st.floats(0, 1))))
+objects = st.one_of(
+    st.text(), st.none(), st.dictionaries(st.text(), st.one_of(st.integers(-9, 9), st.floats(0, 1)))
+)
 plans = st.one_of(
     st.tuples(st.integers(-5, 5), st.integers(-3, 3)),
     st.tuples(st.integers(-(2**63), 2**63 - 1), st.sampled_from([1, -1, 2**62, 2**31, 2**31 - 1])),
@@ -66,7 +68,9 @@ def write(folder: Path, parts: list[tuple[tuple[int, int, int], Chunk]], name: s
     return write_columns(str(folder / name), buffer.columns())
 
 
-def expected(parts: list[tuple[tuple[int, int, int], Chunk]], run: int, place: int) -> list[tuple[int, Chunk]]:
+def expected(
+    parts: list[tuple[tuple[int, int, int], Chunk]], run: int, place: int
+) -> list[tuple[int, Chunk]]:
     """By writer, each writer's points in the order in which they came."""
     mine = [(address[2], chunk) for address, chunk in parts if address[:2] == (run, place)]
     return [
@@ -105,7 +109,9 @@ def test_values_of_any_type_are_found_again(tmp_path_factory, parts):
     assert_holds([SeriesFile(Columns(str(folder), write(folder, parts)))], parts)
 
 
-@given(pieces=st.lists(st.lists(st.tuples(addresses, chunks()), min_size=1, max_size=4), min_size=2, max_size=9))
+@given(
+    pieces=st.lists(st.lists(st.tuples(addresses, chunks()), min_size=1, max_size=4), min_size=2, max_size=9)
+)
 @settings(max_examples=60, deadline=None)
 def test_merging_files_changes_no_answer(tmp_path_factory, pieces):
     folder = tmp_path_factory.mktemp("series")

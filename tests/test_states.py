@@ -11,7 +11,6 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from journals import Scribe, new_repo
-
 from runstone_indexer import states as module
 from runstone_indexer.columns import Columns, write_columns
 from runstone_indexer.fold import fold_points
@@ -63,7 +62,12 @@ def test_every_state_comes_back_as_it_was(states, tmp_path):
     for at, row in enumerate(rows):
         found = file.load(at)
         assert dump_state(found.state) == dump_state(row.state)
-        assert (found.run, found.files, found.read, found.document) == (row.run, row.files, row.read, row.document)
+        assert (found.run, found.files, found.read, found.document) == (
+            row.run,
+            row.files,
+            row.read,
+            row.document,
+        )
         assert file.hash(at) == row.state.run
         assert file.extent(at) == (row.files, row.read)
         assert file.column("created")[at] == row.state.created
@@ -108,7 +112,9 @@ def test_the_flags_say_what_can_be_said_without_the_state(tmp_path):
     archived.props["archived"] = ((1, "w"), True)
     deleted.deleted_mark = ((1, "w"), True)
     ended.writers["19f6a5bd800-000000000000"].end = 5
-    file = written(tmp_path, [StateRow(i, s) for i, s in enumerate((alive, archived, deleted, ended, plain("e")))])
+    file = written(
+        tmp_path, [StateRow(i, s) for i, s in enumerate((alive, archived, deleted, ended, plain("e")))]
+    )
     assert file.column("flags").tolist() == [KNOWN, KNOWN | ARCHIVED, KNOWN | DELETED, KNOWN | ENDED, 0]
 
 
@@ -128,11 +134,18 @@ def test_a_file_without_rows_can_be_asked(tmp_path):
 
 def test_parameters_that_json_has_no_words_for_are_kept(tmp_path):
     state = plain("a")
-    for i, value in enumerate(({"$float": "nan"}, {"$int": hex(10**30)}, {"$dict": [[1, 2]]}, [1, [2]], None)):
+    for i, value in enumerate(
+        ({"$float": "nan"}, {"$int": hex(10**30)}, {"$dict": [[1, 2]]}, [1, [2]], None)
+    ):
         state.params.assign((f"k{i}", i), (i, "w"), value)
     found = written(tmp_path, [StateRow(0, state)]).load(0).state.params.tree()
     assert math.isnan(found["k0"][0])
-    assert (found["k1"][1], found["k2"][2], found["k3"][3], found["k4"][4]) == (10**30, {1: 2}, [1, [2]], None)
+    assert (found["k1"][1], found["k2"][2], found["k3"][3], found["k4"][4]) == (
+        10**30,
+        {1: 2},
+        [1, [2]],
+        None,
+    )
 
 
 def test_columns_have_the_types_that_are_documented(tmp_path):

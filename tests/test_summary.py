@@ -16,9 +16,13 @@ Point = tuple[float, Any]  # step, value
 
 floats = st.one_of(
     st.floats(),
-    st.sampled_from([0.0, -0.0, math.inf, -math.inf, math.nan, 5e-324, -5e-324, 1.7976931348623157e308, 1e308, -1e308]),
+    st.sampled_from(
+        [0.0, -0.0, math.inf, -math.inf, math.nan, 5e-324, -5e-324, 1.7976931348623157e308, 1e308, -1e308]
+    ),
 )
-ints = st.one_of(st.integers(-3, 3), st.integers(), st.sampled_from([2**53 + 1, -(2**63), 2**64, 10**400, -(10**400)]))
+ints = st.one_of(
+    st.integers(-3, 3), st.integers(), st.sampled_from([2**53 + 1, -(2**63), 2**64, 10**400, -(10**400)])
+)
 steps = st.one_of(st.integers(-4, 4), st.sampled_from([0.5, -0.5, 1.0, 2**53]))
 points = st.lists(st.tuples(steps, st.one_of(floats, ints)), max_size=12)
 streams = st.dictionaries(st.sampled_from("abc"), points, min_size=1)
@@ -133,7 +137,9 @@ def test_a_summary_that_was_kept_goes_on_as_if_it_had_never_been_away(data, befo
 def test_the_sum_behind_the_mean_is_exact(values):
     kept = [value for value in values if math.isfinite(value)]
     summary = fed([("w", [(0, value)]) for value in values])
-    total = summary.sums if isinstance(summary.sums, Fraction) else sum(map(Fraction, summary.sums), Fraction(0))
+    total = (
+        summary.sums if isinstance(summary.sums, Fraction) else sum(map(Fraction, summary.sums), Fraction(0))
+    )
     assert total == sum(map(Fraction, kept), Fraction(0))
 
 

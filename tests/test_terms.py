@@ -21,7 +21,9 @@ numbers = st.one_of(
     st.floats(allow_nan=False),
     st.integers(),
     st.booleans(),
-    st.sampled_from([2**53, 2**53 + 1, 2**63, 2**63 - 1, 2**64, 10**308, 10**309, -(10**309), 0.0, -0.0, 5e-324]),
+    st.sampled_from(
+        [2**53, 2**53 + 1, 2**63, 2**63 - 1, 2**64, 10**308, 10**309, -(10**309), 0.0, -0.0, 5e-324]
+    ),
 )
 texts = st.text(st.characters())  # lone surrogates included
 keys = st.one_of(texts, st.integers())
@@ -50,7 +52,9 @@ def test_nan_has_no_term():
     assert number_term(math.nan) is None
 
 
-@pytest.mark.parametrize(("one", "other"), [(1, 1.0), (1, True), (0, False), (0.0, -0.0), (2**53, float(2**53))])
+@pytest.mark.parametrize(
+    ("one", "other"), [(1, 1.0), (1, True), (0, False), (0.0, -0.0), (2**53, float(2**53))]
+)
 def test_one_number_in_two_types_has_one_term(one, other):
     assert number_term(one) == number_term(other)
     assert context_token(("k",), one) == context_token(("k",), other)

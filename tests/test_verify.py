@@ -13,7 +13,6 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from journals import Journal, Scribe, assert_same_answers, hash_of, index, new_repo, records, write_run
 from processes import without_write_permission
-
 from runstone_indexer import parameters
 from runstone_indexer.chunk import Chunk
 from runstone_indexer.generation import Generation, open_generation
@@ -90,7 +89,10 @@ def test_any_flipped_bit_in_a_log_is_found(layout):
         verdict = verify(layout)
         found = [problem for problem in verdict.damage + verdict.tails if problem.path == journal.path]
         assert found, at
-        assert all(problem.start <= at < max(problem.end, problem.start + 1) for problem in found[:1]) or at < 200
+        assert (
+            all(problem.start <= at < max(problem.end, problem.start + 1) for problem in found[:1])
+            or at < 200
+        )
 
 
 def test_a_torn_tail_and_a_foreign_file_are_told_and_are_no_damage(layout):
@@ -148,7 +150,10 @@ def test_a_flipped_bit_in_tantivys_files_is_found(layout):
         path.write_bytes(data[:20] + bytes([data[20] ^ 1]) + data[21:])
         verdict = verify(layout)
         assert verdict.index, path
-        assert str(path) in verdict.index[0].path + verdict.index[0].reason or "params" in verdict.index[0].reason
+        assert (
+            str(path) in verdict.index[0].path + verdict.index[0].reason
+            or "params" in verdict.index[0].reason
+        )
         path.write_bytes(data)
     assert verify(layout).clean
 
@@ -273,7 +278,11 @@ def test_points_that_differ_in_storage_alone_are_found_by_comparing_points(layou
 
     def changed(self: Record, place: int) -> tuple[Chunk, list[str], object]:
         chunk, writers, by = real(self, place)
-        return (chunk._replace(times=chunk.times + 1e-6), writers, by) if self is stored else (chunk, writers, by)
+        return (
+            (chunk._replace(times=chunk.times + 1e-6), writers, by)
+            if self is stored
+            else (chunk, writers, by)
+        )
 
     monkeypatch.setattr(Record, "points", changed)
     assert "the points of" in compare(good, stored)

@@ -17,7 +17,6 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from journals import Journal, assert_index_is_right, hash_of, index, new_repo, write_run
 from processes import wait_until
-
 from runstone_indexer import indexer as indexer_module
 from runstone_indexer import watch as module
 from runstone_indexer.generation import open_generation
@@ -105,6 +104,7 @@ def test_the_beginning_of_a_run_is_noticed_before_the_next_poll(layout, monkeypa
 @pytest.mark.parametrize("how", ["refused", "no folder"])
 def test_without_notifications_it_polls(layout, monkeypatch, caplog, how):
     if how == "refused":
+
         def refuse(*_: Any, **__: Any) -> None:
             raise OSError(errno.EMFILE, "inotify instance limit reached")
 
@@ -182,13 +182,12 @@ def test_a_full_disk_is_told_once_and_tried_again(layout, monkeypatch, caplog):
 
     refused: list[int] = []
     write_run(layout, 1)
-    with caplog.at_level(logging.WARNING):
-        with monkeypatch.context() as patch:
-            patch.setattr(indexer_module, "publish", refuse)
-            with watching(layout):
-                wait_until(lambda: len(refused) > 3)
-                patch.undo()
-                wait_until(lambda: count(layout, hash_of(1)) == 3)
+    with caplog.at_level(logging.WARNING), monkeypatch.context() as patch:
+        patch.setattr(indexer_module, "publish", refuse)
+        with watching(layout):
+            wait_until(lambda: len(refused) > 3)
+            patch.undo()
+            wait_until(lambda: count(layout, hash_of(1)) == 3)
     assert len([r for r in caplog.records if "No space left" in r.getMessage()]) == 1
     assert_index_is_right(layout)
 

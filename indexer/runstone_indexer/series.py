@@ -104,9 +104,9 @@ class _Layout:
             first, last = int(steps[0]), int(steps[-1])
             stride = int(steps[1]) - first if len(steps) > 1 else 0
             # Differences wrap around at the ends of int64, and so would sums: the last step tells.
-            if last == first + stride * (len(steps) - 1) and -_FAR < stride < _FAR:
-                if len(steps) < 3 or bool((np.diff(steps) == stride).all()):
-                    return first, stride, NONE
+            fits = last == first + stride * (len(steps) - 1) and -_FAR < stride < _FAR
+            if fits and (len(steps) < 3 or bool((np.diff(steps) == stride).all())):
+                return first, stride, NONE
             return 0, 0, self._append("steps", self._steps, steps)
         return 0, 1, self._append("steps", self._steps, steps.view(np.int64))
 

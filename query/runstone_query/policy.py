@@ -250,7 +250,9 @@ def _is_scalar(node: ast.expr) -> bool:
 
 def _count(node: ast.AST) -> int:
     parts = list(ast.walk(node))
-    return sum(isinstance(part, ast.expr) for part in parts) + CALL * sum(isinstance(p, ast.Call) for p in parts)
+    return sum(isinstance(part, ast.expr) for part in parts) + CALL * sum(
+        isinstance(p, ast.Call) for p in parts
+    )
 
 
 def compile_query(query: Query) -> tuple[Predicate, Budget]:

@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import shared
-from crash import HPARAMS as CRASHED_HPARAMS
-from crash import Acknowledged
 from questions import BIG_BATCHES, answers
 from sweep import Trained
 
+from crash import HPARAMS as CRASHED_HPARAMS
+from crash import Acknowledged
 from runstone import Repo
 
 

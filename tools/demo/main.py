@@ -17,13 +17,14 @@ from pathlib import Path
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 import check
-from crash import Acknowledged, crash
 from network import Digits
 from questions import QUESTIONS
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from shared import share
 from sweep import PROCESSES, SETTINGS, Trained, sweep
+
+from crash import Acknowledged, crash
 
 TOP = Path(__file__).resolve().parents[2]
 REPO = TOP / "demo-repo"

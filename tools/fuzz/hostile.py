@@ -17,6 +17,7 @@ import os
 import re
 import select
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -31,8 +32,9 @@ HERE = Path(__file__).resolve().parent
 TESTS = HERE.parent.parent / "tests"
 sys.path[:0] = [str(TESTS), str(TESTS / "property")]
 
-import aimql_repo
 import expressions
+
+import aimql_repo
 from hostile_corpus import ESCAPES, EXHAUSTING
 
 SECONDS = 0.25
@@ -100,13 +102,19 @@ class Hostile:
         if roll < 0.4:
             return text.replace("class", "cl\u1d43ss").replace("o", "\U0001d5c8", 1)
         if roll < 0.55:
-            return text[:place] + random.choice(("\\\n", "\t", "\x0c", " # x\n", "\u00a0", "\u2028", "\ufeff")) + text[place:]
+            return (
+                text[:place]
+                + random.choice(("\\\n", "\t", "\x0c", " # x\n", "\u00a0", "\u2028", "\ufeff"))
+                + text[place:]
+            )
         if roll < 0.7:
             return text[:place] + text[place + 1 :]
         if roll < 0.85:
             other = random.choice(ESCAPES)
             return text[:place] + other[random.randrange(len(other)) :]
-        return text.replace("run", random.choice(("metric.run", "metric", "run.metrics", "x", "'run'", "len", "datetime")))
+        return text.replace(
+            "run", random.choice(("metric.run", "metric", "run.metrics", "x", "'run'", "len", "datetime"))
+        )
 
     # -- exhaustion --------------------------------------------------------------------------------------
 
@@ -180,7 +188,9 @@ class Report:
 
     def show(self, title: str) -> None:
         """Print it."""
-        print(f"{title}: {self.count} expressions, seed {self.seed}, strace {'on' if self.watched else 'not here'}")
+        print(
+            f"{title}: {self.count} expressions, seed {self.seed}, strace {'on' if self.watched else 'not here'}"
+        )
         for outcome, count in self.outcomes.most_common():
             print(f"  {count:7,}  {outcome}")
         for seconds, outcome, text in self.slowest[:5]:
@@ -235,7 +245,13 @@ def build(path: Path) -> None:
 
     aimql_repo.build(path, names="ada")
     run = Run(repo=str(path), system_tracking_interval=None, capture_terminal_logs=False)
-    for key, value in {"n": 9, "text": "a b", "big": list(range(30_000)), "layers": [1, 2], "h": {"a": 1}}.items():
+    for key, value in {
+        "n": 9,
+        "text": "a b",
+        "big": list(range(30_000)),
+        "layers": [1, 2],
+        "h": {"a": 1},
+    }.items():
         run[key] = value
     run.track(1.0, name="loss")
     run.close()
@@ -256,7 +272,19 @@ class Child:
     def __init__(self, repo: Path, cwd: Path, trace: Path | None, sabotage: str) -> None:
         self._command = [sys.executable, str(HERE / "hostile_child.py"), str(repo), sabotage]
         if trace is not None:
-            strace = ["strace", "-f", "--seccomp-bpf", "-qq", "-A", "-s", "300", "-e", f"trace={WATCHED}", "-o", str(trace)]
+            strace = [
+                "strace",
+                "-f",
+                "--seccomp-bpf",
+                "-qq",
+                "-A",
+                "-s",
+                "300",
+                "-e",
+                f"trace={WATCHED}",
+                "-o",
+                str(trace),
+            ]
             self._command = [*strace, *self._command]
         self._cwd = cwd
         self._process: subprocess.Popen[bytes] | None = None
@@ -266,7 +294,9 @@ class Child:
         if self._process is None:
             self._start()
         process = self._process
-        assert process is not None and process.stdin is not None and process.stdout is not None
+        assert process is not None
+        assert process.stdin is not None
+        assert process.stdout is not None
         began = time.perf_counter()
         try:
             process.stdin.write(json.dumps([entity, text]).encode() + b"\n")
@@ -285,7 +315,8 @@ class Child:
         if self._process is None:
             return []
         process = self._process
-        assert process.stdin is not None and process.stdout is not None
+        assert process.stdin is not None
+        assert process.stdout is not None
         process.stdin.close()
         said = process.stdout.read()
         process.stdout.close()
@@ -296,16 +327,20 @@ class Child:
     def _start(self) -> None:
         environment = {**os.environ, "CANARY": CANARY}
         pipe = subprocess.PIPE
-        process = subprocess.Popen(self._command, stdin=pipe, stdout=pipe, env=environment, cwd=self._cwd)
+        process = subprocess.Popen(
+            self._command, stdin=pipe, stdout=pipe, env=environment, cwd=self._cwd, start_new_session=True
+        )
         assert process.stdout is not None
         process.stdout.readline()  # it is ready
         self._process = process
 
     def _end(self, *, kill: bool) -> None:
         process, self._process = self._process, None
-        assert process is not None and process.stdin is not None and process.stdout is not None
-        if kill:
-            process.kill()
+        assert process is not None
+        assert process.stdin is not None
+        assert process.stdout is not None
+        if kill:  # strace as well as the process under it
+            os.killpg(process.pid, signal.SIGKILL)
         process.stdin.close()
         process.stdout.close()
         process.wait()
@@ -324,7 +359,10 @@ def side_effects(trace: Path) -> Iterator[str]:
             continue
         name = call.strip().partition("(")[0]
         if name in ("open", "openat"):
-            if re.search(r"O_WRONLY|O_RDWR|O_CREAT|O_TRUNC|O_APPEND", call) and ".tantivy-meta.lock" not in call:
+            if (
+                re.search(r"O_WRONLY|O_RDWR|O_CREAT|O_TRUNC|O_APPEND", call)
+                and ".tantivy-meta.lock" not in call
+            ):
                 yield f"opened for writing: {call.strip()}"
         elif name in ("clone", "clone3") and "CLONE_THREAD" in call:
             continue  # the index's own threads

@@ -33,9 +33,13 @@ def arguments() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--only", choices=("hostile", "prefilter"))
-    parser.add_argument("--seed", type=int, default=int(time.time()), help="the first one (default: the clock)")
+    parser.add_argument(
+        "--seed", type=int, default=int(time.time()), help="the first one (default: the clock)"
+    )
     parser.add_argument("--count", type=int, default=10_000, help="hostile expressions")
-    parser.add_argument("--seeds", type=int, default=200, help=f"repositories that get {QUERIES} queries each")
+    parser.add_argument(
+        "--seeds", type=int, default=200, help=f"repositories that get {QUERIES} queries each"
+    )
     return parser.parse_args()
 
 
