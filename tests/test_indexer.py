@@ -501,7 +501,8 @@ if sys.argv[3] == "before":
 for place in places:
     os.chmod(place, 0)
 report = index(layout)
-print(sorted(p.reason for p in report.problems), sorted(os.path.basename(p.path) for p in report.problems) == sorted(map(os.path.basename, places)))
+names = sorted(os.path.basename(p.path) for p in report.problems)
+print(sorted(p.reason for p in report.problems), names == sorted(map(os.path.basename, places)))
 print(sorted(records(layout)))
 for place in places:
     os.chmod(place, 0o755)
