@@ -39,7 +39,7 @@ from hostile_corpus import ESCAPES, EXHAUSTING
 
 SECONDS = 0.25
 MEMORY = 64 * 1024 * 1024
-HANG_SECONDS = 30
+HANG_SECONDS = 20
 CANARY = "a secret of the environment"
 SABOTAGES = ("uncounted", "opens files")
 WATCHED = (
@@ -224,6 +224,8 @@ def campaign(seed: int, count: int, *, sabotage: str = "", watch: bool = True, t
                     report.failures.append(f"the environment came out: {text!r}")
                 if timed and seconds > SECONDS:
                     report.failures.append(f"{seconds:.3f} s: {text!r}")
+                if sabotage and report.failures:
+                    break  # it was noticed: that is all that a negative control is for
                 if len(report.slowest) > 1000:
                     report.slowest = sorted(report.slowest, reverse=True)[:10]
         finally:
