@@ -147,7 +147,7 @@ def test_the_limits_of_the_page_are_those_of_the_code() -> None:
     assert limits["`range`"] == f"{functions.RANGE_LIMIT:,} numbers"
     assert limits["`round`"] == f"{functions.DIGITS_LIMIT} digits"
     assert limits["a pattern"] == f"{pattern.PATTERN_LIMIT:,} characters"
-    assert limits["time of one evaluation"].startswith(f"{budget.TIME_LIMIT} s")
+    assert limits["processor time of one evaluation"].startswith(f"{budget.TIME_LIMIT} s")
     assert methods.STRIP_LIMIT > 10
 
 

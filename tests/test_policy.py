@@ -134,7 +134,7 @@ def test_a_query_can_be_compiled_again_and_again() -> None:
 
 def test_a_copy_of_a_tree_shares_nothing_with_it() -> None:
     tree = parse("run.a[1:2] == [x for x in {1: 2}]").tree
-    copied = _copy(tree)
+    copied = _copy(tree, {})
     assert ast.dump(copied) == ast.dump(tree)
     contexts = (ast.Load, ast.Store)
     mine = {id(node) for node in ast.walk(copied) if not isinstance(node, contexts)}
@@ -178,6 +178,13 @@ def test_what_fails_for_every_run_is_refused_when_the_query_is_made() -> None:
             compile_query(parse(text))
 
 
+def test_constants_may_not_be_large_together_either() -> None:
+    large = " or ".join(f"run.s == '{letter}' * 900_000" for letter in "abcdefg")
+    with pytest.raises(QueryError, match="makes more than 4,000,000 characters"):
+        compile_query(parse(large))
+    compile_query(parse(large.replace("900_000", "9_000")))
+
+
 def test_what_may_never_be_reached_is_no_reason_to_refuse() -> None:
     assert value_of("run.n == 3 or 1 / 0", PARAMS) is True
     with pytest.raises(ZeroDivisionError):
@@ -189,6 +196,17 @@ def test_what_depends_on_the_run_is_stopped_for_that_run() -> None:
         predicate, _ = compile_query(parse(text))
         with pytest.raises(LimitError):
             predicate(*views_of(record_of({**PARAMS, "n": 9})))
+
+
+def test_what_is_the_same_for_every_run_is_computed_once() -> None:
+    assert names_called("run.n > 1024 * 16") == ["_greater_number_", "_read_0_"]
+    assert names_called("run.created_at > datetime(2024, 1, 1)") == ["_compare_", "_getattr_", "_known_0_"]
+    assert names_called("run.n in [x * 2 for x in range(3)]") == ["_contains_", "_read_0_", "_known_1_"]
+    assert "_method_" in names_called("run.created_at > datetime.now()")
+    predicate, _ = compile_query(
+        parse("[g for g in [(x for x in [1])]] and list([g for g in [(x for x in [1])]][0])")
+    )
+    assert [predicate(None, None), predicate(None, None)] == [[1], [1]]
 
 
 def test_steps_of_a_loop_are_counted_by_what_is_in_it() -> None:

@@ -21,6 +21,9 @@ from runstone_query import confinement
 from runstone_query.worker import QueryWorker, SequenceKey
 from runstone_writer.errors import MissingRepoError, QueryTimeoutError, UsageError
 
+FILTERED = pytest.mark.skipif(
+    os.uname().machine not in confinement._ARCHITECTURES, reason="there is no filter for this machine"
+)
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="system call filters are Linux's")
 
 
@@ -151,6 +154,7 @@ def test_the_process_has_no_environment(worker: QueryWorker, monkeypatch: pytest
 
 
 @LINUX
+@FILTERED
 def test_the_process_is_confined(worker: QueryWorker) -> None:
     worker.run_hashes("")
     status = dict(
@@ -212,7 +216,7 @@ def attempts(tmp_path: Path, confine: str) -> list[str]:
 
 
 @LINUX
-@pytest.mark.skipif(os.uname().machine not in confinement._ARCHITECTURES, reason="no filter for this machine")
+@FILTERED
 def test_the_system_call_filter_refuses_processes_network_and_changes(tmp_path: Path) -> None:
     assert set(attempts(tmp_path, "assert confinement.confine_calls()")) == {"PermissionError"}
 

@@ -15,13 +15,13 @@ from .views import View
 
 FUEL_LIMIT = 100_000  # steps
 SIZE_LIMIT = 4_000_000  # characters that one evaluation may make; an element of a list counts as ELEMENT
-TIME_LIMIT = 0.15  # seconds
+TIME_LIMIT = 0.15  # seconds of the processor: how busy the machine is must not change an answer
 ELEMENT = 8
-SCAN = 512  # characters that C code reads in one step
+SCAN = 512  # characters that C code reads in one step, at a nanosecond each
 DEPTH_LIMIT = 120  # of lists in lists
 
 PLAIN = frozenset((int, float, bool, type(None), datetime, date, timedelta))
-_COLLECTIONS = (list, tuple, set, frozenset)
+_NESTING = frozenset((list, tuple, set, frozenset, dict, slice))
 
 
 class LimitError(Exception):
@@ -54,6 +54,10 @@ class Budget:
         """Count characters or bytes that C code is about to read."""
         if characters > SCAN:
             self.work(characters // SCAN)
+
+    def search(self, text: str, part: str) -> None:
+        """Count a search for `part` in `text`, from the left. At its worst it takes this long, and no longer."""
+        self.scan((len(text) + len(part)) * 5)
 
     def make(self, size: int) -> None:
         """Count what is about to be made, in characters. Raises LimitError if it is too much."""
@@ -107,7 +111,7 @@ class Budget:
         return made
 
     def _check_time(self) -> None:
-        now = time.monotonic()
+        now = time.thread_time()
         if not self._deadline:
             self._deadline = now + TIME_LIMIT
         elif now > self._deadline:
@@ -124,7 +128,7 @@ class Budget:
             return 1
         if kind is str or kind is bytes:
             return 1 + len(value)
-        if kind is dict or kind in _COLLECTIONS:
+        if kind in _NESTING:
             return self._weigh_all(value, {}, 0)
         return 1
 
@@ -134,7 +138,11 @@ class Budget:
             return found
         if depth > DEPTH_LIMIT:
             raise LimitError(f"a value is nested deeper than {DEPTH_LIMIT}")
-        items = [*value.keys(), *value.values()] if type(value) is dict else value
+        items = value
+        if type(value) is dict:
+            items = [*value.keys(), *value.values()]
+        elif type(value) is slice:
+            items = (value.start, value.stop, value.step)
         self.fuel -= len(items) >> 2
         if self.fuel < 0:
             self.work(0)
@@ -143,7 +151,7 @@ class Budget:
             kind = type(item)
             if kind is str:
                 weight += len(item) + ELEMENT
-            elif kind is dict or kind in _COLLECTIONS:
+            elif kind in _NESTING:
                 weight += self._weigh_all(item, known, depth + 1) + ELEMENT
             else:
                 weight += ELEMENT

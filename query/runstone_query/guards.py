@@ -24,7 +24,7 @@ TIME_VALUES = frozenset(
 
 _NUMBERS = frozenset((int, float, bool))
 _SCALARS = frozenset((int, float, bool, str, type(None)))
-_NESTED = frozenset((tuple, frozenset, slice))  # finding them among keys takes as long as reading all of them
+_NESTED = frozenset((tuple, frozenset, slice))
 _TIMES = frozenset((datetime, date, time, timedelta))
 _TIMES_AND_NUMBERS = _TIMES | _NUMBERS
 _TEXTS = (str, bytes)
@@ -149,7 +149,7 @@ class Guards:
         if kind is str:
             if type(left) is not str:
                 return False
-            self.budget.scan(len(left) + len(right))
+            self.budget.search(right, left)
             return left in right
         if kind is dict or kind is set or kind is frozenset:
             self.budget.scan(self.budget.weigh(left))
@@ -243,8 +243,7 @@ class Guards:
 
     def get_item(self, value: Any, key: Any) -> Any:
         """`value[key]`: for dictionaries a tuple is a path; what is not there is missing."""
-        if type(key) in _NESTED:
-            self._charge_key(key)
+        self._charge_key(key)
         if isinstance(value, View):
             return value.item(key)
         if type(value) is dict:
@@ -258,12 +257,9 @@ class Guards:
             return None
 
     def _charge_key(self, key: Any) -> None:
-        parts = (key.start, key.stop, key.step) if type(key) is slice else key
-        if type(parts) is tuple:
-            for part in parts:
-                if type(part) in _NESTED:
-                    self._charge_key(part)
-        self.budget.scan(self.budget.weigh(parts))
+        """To be found among keys, all of a tuple is read; of one that stands in itself many times, many times."""
+        if type(key) in _NESTED:
+            self.budget.scan(self.budget.weigh(key))
 
     def _dict_item(self, value: dict[Any, Any], key: Any) -> Any:
         try:
@@ -274,6 +270,8 @@ class Guards:
         if type(key) is tuple and key:
             found: Any = value
             for part in key:
+                if found is None:
+                    break
                 found = self.get_item(found, part)
             return found
         return None

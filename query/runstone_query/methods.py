@@ -41,7 +41,7 @@ def _reads(method: Method) -> Method:
     """A method that goes through the text once, and makes next to nothing."""
 
     def call(budget: Budget, value: Any, *args: Any) -> Any:
-        budget.scan(len(value))
+        budget.scan(len(value) * 8)
         return method(value, *args)
 
     return call
@@ -49,7 +49,7 @@ def _reads(method: Method) -> Method:
 
 def _finds(method: Method) -> Method:
     def call(budget: Budget, value: str, part: str, *ends: int) -> Any:
-        budget.scan(len(value) + len(part))
+        budget.search(value, part)
         return method(value, part, *ends)
 
     return call
@@ -71,7 +71,7 @@ def _makes(method: Method, times: int = 1) -> Method:
 
     def call(budget: Budget, value: str, *args: Any) -> Any:
         budget.make(len(value) * times)
-        budget.scan(len(value) * (4 if value.isascii() else 100))
+        budget.scan(len(value) * (12 if value.isascii() else 100))
         return method(value, *args)
 
     return call
@@ -106,6 +106,7 @@ def _ends(method: Method) -> Method:
 
 def _splits(method: Method) -> Method:
     def call(budget: Budget, value: str, sep: str | None = None, maxsplit: int = -1) -> Any:
+        budget.search(value, sep or "")
         pieces = len(value) // 2 if sep is None else value.count(sep)
         if maxsplit >= 0:
             pieces = min(pieces, maxsplit)
@@ -131,11 +132,18 @@ def _join(budget: Budget, value: str, parts: Any) -> str:
 
 
 def _replace(budget: Budget, value: str, old: str, new: str, count: int = -1) -> str:
+    budget.search(value, old)
     found = value.count(old)
     if count >= 0:
         found = min(found, count)
     budget.make(len(value) + found * len(new))
     return value.replace(old, new, count)
+
+
+def _partition(budget: Budget, value: str, part: str) -> tuple[str, str, str]:
+    budget.search(value, part)
+    budget.make(len(value))
+    return value.partition(part)
 
 
 def _pads(method: Method) -> Method:
@@ -156,7 +164,8 @@ _TEXT: dict[str, Method] = {
     )},
     **{name: _finds(getattr(str, name)) for name in ("count", "find", "index")},
     **{name: _finds_backwards(getattr(str, name)) for name in ("rfind", "rindex", "rpartition")},
-    **{name: _makes(getattr(str, name)) for name in ("partition", "removeprefix", "removesuffix")},
+    **{name: _makes(getattr(str, name)) for name in ("removeprefix", "removesuffix")},
+    "partition": _partition,
     **{name: _strips(getattr(str, name)) for name in ("lstrip", "rstrip", "strip")},
     **{name: _ends(getattr(str, name)) for name in ("endswith", "startswith")},
     **{name: _splits(getattr(str, name)) for name in ("rsplit", "split")},

@@ -12,7 +12,7 @@ from .budget import Budget, LimitError
 PATTERN_LIMIT = 1_000  # characters
 PROGRAM_LIMIT = 5_000  # instructions that a pattern may become
 STEP = 64  # characters times instructions in a step of the budget: what RE2 does at its slowest
-MEMORY = 1024 * 1024  # bytes for the automaton of one pattern
+MEMORY = 256 * 1024  # bytes for the automaton of one pattern
 
 
 class PatternError(UsageError):

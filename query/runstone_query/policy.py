@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator
+from datetime import date, datetime, time, timedelta
 from functools import partial
 from typing import Any, cast
 
@@ -167,6 +168,16 @@ class Policy(RestrictingNodeTransformer):
         made.keywords = [ast.keyword(k.arg, self.visit(k.value)) for k in node.keywords]
         return made
 
+    def visit_Constant(self, node: ast.Constant) -> ast.AST:  # noqa: N802
+        if not isinstance(node, _Known):
+            return node
+        name = f"_known_{len(self.scope)}_"
+        self.scope[name] = node.value
+        return ast.Name(name, ast.Load())
+
+    # A value that is known is visited like any other constant.
+    visit__Known = visit_Constant  # noqa: N815
+
     # -- sets and dictionaries ---------------------------------------------------------------------------
 
     def visit_Set(self, node: ast.Set) -> ast.AST:  # noqa: N802
@@ -224,6 +235,8 @@ def _call(name: str, *args: ast.expr) -> ast.Call:
 
 def _constant(node: ast.expr) -> Any:
     """Return the value of a constant or a signed number, or _UNKNOWN."""
+    if isinstance(node, _Known):
+        return _UNKNOWN
     if isinstance(node, ast.Constant):
         return node.value
     if isinstance(node, ast.UnaryOp) and isinstance(node.operand, ast.Constant):
@@ -258,29 +271,30 @@ def _count(node: ast.AST) -> int:
 def compile_query(query: Query) -> tuple[Predicate, Budget]:
     """Return the predicate (called with the run's view and the sequence's) and its budget, reset per call.
 
-    Raises QueryError for what can be seen to fail for every run: constant parts that are too large, and
-    patterns that cannot be right.
+    What is the same for every run is computed here, once. Raises QueryError if all of that together is more than
+    one evaluation may do, and for patterns that cannot be right.
     """
     budget = Budget()
-    predicate = _compiled(query, query.tree, budget)
     for node in ast.walk(query.tree):
         _check_pattern(query, node)
-    for node in _large_constants(query.tree):
+    known: dict[int, Any] = {}
+    for node in _constant_parts(query.tree):
         try:
-            _compiled(query, node, budget)(None, None)
+            value = _compiled(query, node, budget, {})(None, None)
         except LimitError as error:
             raise _error_at(query, node, str(error)) from None
         except Exception:  # noqa: S112 - such as 1 / 0: it may stand where it is never reached
             continue
-        finally:
-            budget.reset()
-    return predicate, budget
+        if _is_plain(value):
+            known[id(node)] = value
+    budget.reset()
+    return _compiled(query, query.tree, budget, known), budget
 
 
-def _compiled(query: Query, body: ast.expr, budget: Budget) -> Predicate:
+def _compiled(query: Query, body: ast.expr, budget: Budget, known: dict[int, Any]) -> Predicate:
     policy = Policy(query)
     try:
-        made = policy.visit(_copy(body))
+        made = policy.visit(_copy(body, known))
         arguments = [ast.arg("run"), ast.arg(query.entity or "metric")]
         function = ast.Lambda(ast.arguments([], arguments, None, [], [], None, []), made)
         code = compile(ast.fix_missing_locations(ast.Expression(function)), "<query>", "eval")
@@ -338,14 +352,22 @@ def _unpacking(budget: Budget) -> Callable[[Any, int], Iterator[Any]]:
     return unpack
 
 
-def _copy(node: Any) -> Any:
+class _Known(ast.Constant):
+    """A value that was computed when the query was made, and is not one that Python keeps in its code."""
+
+
+def _copy(node: Any, known: dict[int, Any]) -> Any:
     """Return a tree that the policy may change. Its places lead nowhere: nobody sees a traceback."""
     if isinstance(node, list):
-        return [_copy(item) for item in node]
+        return [_copy(item, known) for item in node]
     if not isinstance(node, ast.AST):
         return node
-    made = type(node)(**{name: _copy(value) for name, value in ast.iter_fields(node)})
-    for name in node._attributes:
+    if id(node) in known:
+        value = known[id(node)]
+        made: ast.AST = ast.Constant(value) if type(value) in _CONSTANTS else _Known(value)
+    else:
+        made = type(node)(**{name: _copy(value, known) for name, value in ast.iter_fields(node)})
+    for name in made._attributes:
         setattr(made, name, 0 if "col" in name else 1)
     return made
 
@@ -353,34 +375,39 @@ def _copy(node: Any) -> Any:
 # -- what can be seen before any run ---------------------------------------------------------------------------
 
 
-def _large_constants(tree: ast.expr) -> list[ast.expr]:
-    """Return the largest parts that are the same for every run, and may be much longer than their text."""
+_CONSTANTS = frozenset((int, float, bool, str, type(None)))
+_PLAIN = _CONSTANTS | {datetime, date, time, timedelta, range}
+_FLAT = 10_000  # elements of a list that are looked at
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a value stays what it is when it is used: a generator, say, does not."""
+    if type(value) in (list, tuple, set, frozenset):
+        return len(value) <= _FLAT and all(type(item) in _PLAIN for item in value)
+    return type(value) in _PLAIN
+
+
+def _constant_parts(tree: ast.expr) -> list[ast.expr]:
+    """Return the largest parts that are the same for every run, and have to be computed."""
     found: list[ast.expr] = []
     left: list[ast.AST] = [tree]
     while left:
         node = left.pop()
-        if isinstance(node, ast.expr) and not isinstance(node, ast.Constant) and not _free_names(node):
-            if any(_grows(part) for part in ast.walk(node)):
+        if isinstance(node, ast.expr) and not isinstance(node, ast.Constant) and not _varies(node):
+            if any(isinstance(part, ast.BinOp | ast.Call | _Loops) for part in ast.walk(node)):
                 found.append(node)
             continue
         left += ast.iter_child_nodes(node)
     return found
 
 
-def _free_names(node: ast.AST) -> bool:
-    names = [part for part in ast.walk(node) if isinstance(part, ast.Name)]
+def _varies(node: ast.AST) -> bool:
+    parts = list(ast.walk(node))
+    names = [part for part in parts if isinstance(part, ast.Name)]
     bound = {name.id for name in names if isinstance(name.ctx, ast.Store)}
-    return any(name.id not in bound and name.id not in FUNCTIONS for name in names)
-
-
-def _grows(node: ast.AST) -> bool:
-    if isinstance(node, ast.BinOp):
-        return isinstance(node.op, ast.Mult | ast.Pow)
-    if isinstance(node, ast.Call):
-        return not (
-            isinstance(node.func, ast.Name) and node.func.id in ("datetime", "timedelta", "isinstance")
-        )
-    return isinstance(node, _Loops)
+    if any(name.id not in bound and name.id not in FUNCTIONS for name in names):
+        return True
+    return any(isinstance(part, ast.Attribute) and part.attr in ("now", "today", "utcnow") for part in parts)
 
 
 def _check_pattern(query: Query, node: ast.AST) -> None:

@@ -1,6 +1,7 @@
 """The process that the hostile expressions are tried on: `hostile_child.py REPOSITORY SABOTAGE`.
 
-Reads [entity, expression] as lines of JSON and answers [outcome, seconds]. At the end of its input it says what
+Reads [entity, expression] as lines of JSON and answers [outcome, seconds]: of the processor, so that whoever else
+uses the machine does not count. At the end of its input it says what
 it noticed: reads of the environment, and imports, while queries ran.
 """
 
@@ -106,9 +107,9 @@ def main() -> None:
     mark("begins")
     for line in sys.stdin:
         entity, text = json.loads(line)
-        began = time.perf_counter()
+        began = time.process_time()
         found = outcome(entity, text)
-        print(json.dumps([found, time.perf_counter() - began]), file=replies, flush=True)
+        print(json.dumps([found, time.process_time() - began]), file=replies, flush=True)
     mark("ends")
     print(json.dumps(sorted(set(notes))), file=replies, flush=True)
 

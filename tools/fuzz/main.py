@@ -15,8 +15,8 @@ import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent.parent / "tests" / "property")]
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests/property"))
+sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import hostile
 from agreement import Agreement, compare
