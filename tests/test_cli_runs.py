@@ -247,6 +247,8 @@ def test_tail_follows_all_processes_that_write_a_run(tmp_path):
             stderr=subprocess.PIPE,
             encoding="utf-8",
             env=environment(),
+            # A shell's background job inherits an ignored SIGINT, and so would everything below it.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
         )
         try:
             for step in range(3):

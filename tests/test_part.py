@@ -325,7 +325,7 @@ def test_a_storm_of_interrupts_loses_and_doubles_nothing(tmp_path: Path) -> None
                 signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
     calls.close()
-    assert calls.interrupted > 100
+    assert calls.interrupted > 5
     calls.check()
 
 
