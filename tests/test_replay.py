@@ -482,7 +482,11 @@ def test_no_line_with_a_right_checksum_is_ever_an_exception(
 ) -> None:
     layout = open_repo(tmp_path_factory.mktemp("repo"), create=True)
     writer = new_writer()
-    bodies = [v[:-1] + (b"," if v[-1:] == b"]" else b',"crc":') for v in values if v[:1] in (b"[", b"{")]
+    bodies = [
+        v[:-1] + (b"," if v[-1:] == b"]" else b',"crc":')
+        for v in values
+        if len(v) > 1 and v[:1] in (b"[", b"{")
+    ]
     write(layout, writer, [header(writer), DECLARED, *(b for b in bodies if b"\n" not in b), event("end", 9)])
     reading = Reading(layout).go_on(chunk=64)
     assert reading.state.ended is not None
