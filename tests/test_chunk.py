@@ -159,15 +159,10 @@ def test_a_sequence_that_held_numbers_and_then_something_else_keeps_both():
     assert joined.python_values() == ["nan", {"text": "x"}]
 
 
-@pytest.mark.parametrize(
-    "row",
-    [[0], [0, 1], [0, "1", 0.5, 0, 1], [0, None, 0.5, 0, 1], [0, 1, "one", 0, 1], [0, 1, None, 0, 1],
-     [0, 1, {"$int": 5}, 0, 1], [0, 1, 0.5, "x", 1], [0, [1], 0.5, 0, 1], [0, 1, 0.5, 0, "x", 1],
-     [0, 2**64, 0.5, 0, 1], [0, 1, 0.5, 2**64, 1], [0, True, 0.5, 0, 1], [0, 1, True, 0, 1]],
-)  # fmt: skip
-def test_rows_that_no_writer_would_have_made_are_refused(row):
-    with pytest.raises((ValueError, TypeError, IndexError, OverflowError)):
-        chunk_of([row], BASE, True)
+@pytest.mark.parametrize("value", ["one", None, {"$int": 5}, True, [1], {"text": "x"}, "NaN"])
+def test_values_that_are_not_of_the_sequences_kind_are_refused(value):
+    with pytest.raises((ValueError, TypeError)):
+        chunk_of([[0, 1, value, 0, 1]], BASE, True)
 
 
 def test_rows_are_sorted_by_sequence_in_their_order():

@@ -13,63 +13,80 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from journals import Scribe, assert_index_is_right, assert_same_answers, index, new_repo, write_run
 from runstone_indexer import compaction
-from runstone_indexer.columns import Columns, write_columns
+from runstone_indexer.columns import Columns, DamagedColumnsError, write_columns
 from runstone_indexer.compaction import (
     FAN_OUT,
+    LARGEST,
     SMALLEST,
-    DamagedColumnsError,
     compact_series,
     compact_states,
-    first_to_merge,
+    next_to_merge,
 )
 from runstone_indexer.generation import open_generation
 from runstone_indexer.states import StateFile, StateRow, dump_state, gone, state_columns
 from runstone_writer.state import RunState
 
 sizes = st.lists(st.one_of(st.integers(1, 10**6), st.integers(1, 10**10)), max_size=60)
+MB = 1_000_000
 
 
 @given(sizes)
 @settings(max_examples=300)
-def test_what_is_merged_is_the_newest_files_and_more_than_one(found):
-    start = first_to_merge(found)
-    if start is not None:
-        assert 0 <= start < len(found) - 1
-    else:
-        assert len(found) <= 4 * FAN_OUT
+def test_what_is_merged_are_neighbours_and_more_than_one(found):
+    chosen = next_to_merge(found)
+    if chosen is not None:
+        start, end = chosen
+        assert 0 <= start < end - 1 < len(found)
+        assert sum(found[start:end]) <= LARGEST
+        assert max(found[start:end]) < LARGEST / 2
 
 
-@given(st.lists(st.integers(1, 10**7), min_size=1, max_size=400))
-@settings(max_examples=60, deadline=None)
-def test_files_stay_few_and_no_byte_is_rewritten_often(added):
-    """Each file that is added is merged with others, as the indexer does after each publication."""
+def grown(added: list[int]) -> tuple[list[int], int]:
+    """Add file after file, merging as the indexer does; return the files and how many bytes were rewritten."""
     files: list[int] = []
     rewritten = 0
     for size in added:
         files.append(size)
-        start = first_to_merge(files)
-        if start is not None:
-            rewritten += sum(files[start:])
-            files[start:] = [sum(files[start:])]
-        assert len(files) <= 4 * FAN_OUT
+        chosen = next_to_merge(files)
+        if chosen is not None:
+            start, end = chosen
+            rewritten += sum(files[start:end])
+            files[start:end] = [sum(files[start:end])]
+        large = sum(size >= LARGEST // 2 for size in files)
+        assert len(files) <= 4 * FAN_OUT + 2 * large
+    assert sum(files) == sum(added)
+    return files, rewritten
+
+
+@given(
+    st.lists(st.one_of(st.integers(1, 10**7), st.integers(1, 10**5), st.integers(1, 4 * 10**8)), max_size=300)
+)
+@settings(max_examples=60, deadline=None)
+def test_files_stay_few_and_no_byte_is_rewritten_often(added):
+    _, rewritten = grown(added)
     assert rewritten <= 12 * sum(added)
 
 
 def test_many_equal_files_are_merged_in_levels():
-    files: list[int] = []
-    for _ in range(1000):
-        files.append(SMALLEST)
-        start = first_to_merge(files)
-        if start is not None:
-            files[start:] = [sum(files[start:])]
-    assert sum(files) == 1000 * SMALLEST
-    assert len(files) < 4 * FAN_OUT
+    files, _ = grown([SMALLEST] * 1000)
     assert files[0] >= max(files[1:])
 
 
+def test_no_merged_file_is_so_large_that_it_would_not_fit_into_memory():
+    files, rewritten = grown([2 * MB] * 3000)
+    assert max(files) <= LARGEST
+    assert len(files) < 60
+    assert rewritten < 4 * 6000 * MB
+
+
 def test_a_large_old_file_is_left_alone_by_small_new_ones():
-    assert first_to_merge([10**9] + [1000] * FAN_OUT) is None
-    assert first_to_merge([10**9] + [1000] * (FAN_OUT + 1)) == 1
+    assert next_to_merge([10**8] + [1000] * FAN_OUT) is None
+    assert next_to_merge([10**8] + [1000] * (FAN_OUT + 1)) == (1, FAN_OUT + 2)
+
+
+def test_small_files_between_two_large_ones_become_one():
+    assert next_to_merge([LARGEST, 1000, 1000, 1000, LARGEST, 5]) == (1, 4)
+    assert next_to_merge([LARGEST, 3000, LARGEST, 5]) is None
 
 
 def plain(number: int, name: str, value: int) -> StateRow:
@@ -158,10 +175,13 @@ def test_merging_at_any_moment_leaves_all_answers_unchanged(seed, tmp_path, monk
     """Merging is forced at random: all files, some of them, none."""
     rng = random.Random(seed)
 
-    def any_start(found: list[int]) -> int | None:
-        return rng.choice([None, *range(len(found) - 1)]) if len(found) > 1 else None
+    def any_neighbours(found: list[int]) -> tuple[int, int] | None:
+        if len(found) < 2 or rng.random() < 0.3:
+            return None
+        start = rng.randrange(len(found) - 1)
+        return start, rng.randrange(start + 2, len(found) + 1)
 
-    monkeypatch.setattr(compaction, "first_to_merge", any_start)
+    monkeypatch.setattr(compaction, "next_to_merge", any_neighbours)
     layout = new_repo(tmp_path)
     scribe = Scribe(layout, seed)
     for _ in range(15):

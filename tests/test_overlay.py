@@ -13,6 +13,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from journals import (
     Journal,
     Scribe,
+    assert_index_is_right,
     assert_same_answers,
     hash_of,
     index,
@@ -208,6 +209,32 @@ def test_a_run_that_was_taken_away_while_it_was_written_is_not_shown(layout):
     shutil.rmtree(layout.run_folder(hash_of(1)))
     assert sorted(Reader(layout).fresh()) == [hash_of(1)]
     assert records(layout) == {}
+
+
+def broken_states(layout: Layout) -> None:
+    """Flip a bit in every state that is stored."""
+    generation = open_generation(layout)
+    assert generation is not None
+    for file, entry in zip(reversed(generation.states), generation.manifest.states, strict=True):
+        path = Path(generation.folder, entry["file"])
+        data = bytearray(path.read_bytes())
+        for start in file.column("end")[:-1].tolist():
+            data[entry["columns"]["state"][2] + start + 5] ^= 1
+        path.write_bytes(data)
+
+
+def test_a_run_whose_state_is_damaged_in_the_index_is_read_from_its_logs(layout):
+    for number in range(3):
+        write_run(layout, number, end=number > 0)
+    without = records(layout, index=False)
+    index(layout)
+    broken_states(layout)
+    assert_same_answers(layout)
+    for run, record in records(layout).items():
+        assert record.params == without[run].params
+        assert record.points(0)[0].python_values() == without[run].points(0)[0].python_values()
+    index(layout)  # a run that is in use is looked at: so the damage is met
+    assert_index_is_right(layout)
 
 
 def test_a_torn_tail_is_waited_for_and_read_when_it_is_complete(layout):

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from runstone_indexer.chunk import OBJECT, Chunk, chunk_of, join
 from runstone_indexer.columns import Columns, write_columns
-from runstone_indexer.compaction import compact_series
 from runstone_indexer.series import SeriesBuffer, SeriesFile
 from runstone_indexer.summary import to_json
 
@@ -107,20 +106,6 @@ def test_every_sequence_of_a_file_is_found_with_its_points(tmp_path_factory, par
 def test_values_of_any_type_are_found_again(tmp_path_factory, parts):
     folder = tmp_path_factory.mktemp("series")
     assert_holds([SeriesFile(Columns(str(folder), write(folder, parts)))], parts)
-
-
-@given(
-    pieces=st.lists(st.lists(st.tuples(addresses, chunks()), min_size=1, max_size=4), min_size=2, max_size=9)
-)
-@settings(max_examples=60, deadline=None)
-def test_merging_files_changes_no_answer(tmp_path_factory, pieces):
-    folder = tmp_path_factory.mktemp("series")
-    parts = [part for piece in pieces for part in piece]
-    entries = [write(folder, piece, f"series-{i}.npz") for i, piece in enumerate(pieces)]
-    merged = compact_series(str(folder), entries)
-    assert (len(merged) < len(entries)) == (len(entries) > 6)
-    for found in (entries, merged):
-        assert_holds([SeriesFile(Columns(str(folder), entry)) for entry in found], parts)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,9 @@
 """State files: a run's state as it was, found by number and by hash."""
 
+import contextlib
 import math
 import sys
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from journals import Scribe, new_repo
 from runstone_indexer import states as module
-from runstone_indexer.columns import Columns, write_columns
+from runstone_indexer.columns import Columns, DamagedColumnsError, write_columns
 from runstone_indexer.fold import fold_points
 from runstone_indexer.states import (
     ARCHIVED,
@@ -75,8 +77,8 @@ def test_every_state_comes_back_as_it_was(states, tmp_path):
 
 def test_a_state_that_is_read_and_written_again_stays_the_same_bytes(states):
     for state in states:
-        data = dump_state(state)
-        assert dump_state(load_state(data)) == data
+        data = zlib.decompress(dump_state(state))
+        assert zlib.decompress(dump_state(load_state(data))) == data
         assert orjson.loads(data)["run"] == state.run
 
 
@@ -116,6 +118,19 @@ def test_the_flags_say_what_can_be_said_without_the_state(tmp_path):
         tmp_path, [StateRow(i, s) for i, s in enumerate((alive, archived, deleted, ended, plain("e")))]
     )
     assert file.column("flags").tolist() == [KNOWN, KNOWN | ARCHIVED, KNOWN | DELETED, KNOWN | ENDED, 0]
+
+
+def test_a_flipped_bit_in_any_byte_of_a_state_is_noticed_when_it_is_read(tmp_path):
+    file = written(tmp_path, [StateRow(0, plain("a")), StateRow(1, plain("b"))])
+    path, offset = tmp_path / "states-1.npz", file._columns.entry["columns"]["state"][2]
+    data, size, expected = path.read_bytes(), int(file.column("end")[1]), file.blob(0)
+    for at in range(offset, offset + size):
+        path.write_bytes(data[:at] + bytes([data[at] ^ 1 << at % 8]) + data[at + 1 :])
+        broken = StateFile(Columns(str(tmp_path), file._columns.entry))
+        assert broken.load(1).state.run == "b"
+        with contextlib.suppress(DamagedColumnsError):
+            assert broken.blob(0) == expected  # a bit of zlib's header that means nothing
+    path.write_bytes(data)
 
 
 def test_a_row_of_what_is_gone_is_never_given_out(tmp_path):

@@ -66,10 +66,11 @@ def by_sequence(rows: list[list[Any]]) -> dict[int, list[list[Any]]]:
 def chunk_of(rows: list[list[Any]], base: int, is_number: bool) -> Chunk:
     """Make a chunk of the points of one sequence; `base` is the log's time base in microseconds.
 
-    Raises ValueError, TypeError, IndexError or OverflowError for rows that no writer would have made.
+    The rows are as `replay` passes them on: steps are numbers and times integers. Raises ValueError, TypeError
+    or OverflowError if a value is not of the kind that the sequence has.
     """
-    steps = _whole(np.array(list(map(_STEP, rows))))
-    times = (np.array(list(map(_TIME, rows)), dtype=np.int64) + base) / 1e6
+    steps = _steps_of(rows)
+    times = (np.fromiter(map(_TIME, rows), np.int64, len(rows)) + base) / 1e6
     epochs = None
     if max(map(len, rows)) > 5:
         given = [row[4] if len(row) > 5 else None for row in rows]
@@ -92,15 +93,14 @@ _STEP, _VALUE, _TIME = itemgetter(1), itemgetter(2), itemgetter(3)
 EXACT = 2**53  # up to there a float64 has every integer
 
 
-def _whole(steps: Array) -> Array:
-    """Return steps as int64 if all are whole, so that 1.0 and 1 are kept alike; as float64 otherwise."""
-    if steps.dtype == np.int64 and steps.ndim == 1:
-        return steps
-    if steps.dtype != np.float64 or steps.ndim != 1:
-        raise TypeError(f"steps are not numbers: {steps[:3]!r}")
-    if bool((np.abs(steps) <= EXACT).all()) and bool((steps == np.floor(steps)).all()):
-        return steps.astype(np.int64)
-    return steps
+def _steps_of(rows: list[list[Any]]) -> Array:
+    """Return the steps as int64 if all are whole, so that 1.0 and 1 are kept alike; as float64 otherwise."""
+    numbers = np.fromiter(map(_STEP, rows), np.float64, len(rows))
+    if not bool((np.abs(numbers) <= EXACT).all()):
+        numbers = np.array(list(map(_STEP, rows)))
+        return numbers if numbers.dtype == np.int64 else numbers.astype(np.float64)
+    whole = numbers.astype(np.int64)
+    return whole if bool((whole == numbers).all()) else numbers
 
 
 def _with_ints(

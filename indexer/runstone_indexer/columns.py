@@ -22,6 +22,9 @@ from numpy.typing import NDArray
 from runstone_writer.layout import sync_folder
 
 Array = NDArray[Any]
+Pieces = list[
+    Array
+]  # of one column, to be written behind each other: what is merged need not fit into memory
 Described = dict[str, list[Any]]  # column -> [dtype, length, offset of the data in the file]
 
 ALIGNMENT = 64
@@ -33,8 +36,8 @@ _EXTRA = b"RS"  # the private id of the zip extra field that holds the padding
 _UNTRACKED: dict[str, Any] = {"trackfd": False} if sys.version_info >= (3, 13) else {}
 
 
-def write_columns(path: str, columns: Mapping[str, Array]) -> dict[str, Any]:
-    """Write `columns` (one-dimensional arrays) to a new file; return its entry for the manifest.
+def write_columns(path: str, columns: Mapping[str, Array | Pieces]) -> dict[str, Any]:
+    """Write `columns` (one-dimensional arrays, whole or in pieces) to a new file; return its manifest entry.
 
     The file is durable on return, its name is not: the caller syncs the folder once for several files.
     Raises OSError, and then leaves no file behind.
@@ -44,8 +47,9 @@ def write_columns(path: str, columns: Mapping[str, Array]) -> dict[str, Any]:
     try:
         with file:
             with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-                for name, array in columns.items():
-                    described[name] = [array.dtype.str, len(array), _write_member(archive, file, name, array)]
+                for name, column in columns.items():
+                    pieces = column if isinstance(column, list) else [column]
+                    described[name] = _write_member(archive, file, name, pieces)
             file.flush()
             os.fsync(file.fileno())
             size = file.tell()
@@ -56,17 +60,26 @@ def write_columns(path: str, columns: Mapping[str, Array]) -> dict[str, Any]:
     return {"file": os.path.basename(path), "size": size, "columns": described}
 
 
-def _write_member(archive: zipfile.ZipFile, file: Any, name: str, array: Array) -> int:
+def _write_member(archive: zipfile.ZipFile, file: Any, name: str, pieces: Pieces) -> list[Any]:
+    """Write one column; return what the manifest says of it."""
+    length, dtype = sum(map(len, pieces)), pieces[0].dtype
     info = zipfile.ZipInfo(f"{name}.npy")
     start = file.tell() + _LOCAL_HEADER + len(info.filename)
-    large = array.nbytes >= LARGE
+    large = length * dtype.itemsize >= LARGE
     padding = -(start + len(_EXTRA) + 2 + (_WIDER if large else 0)) % ALIGNMENT
     info.extra = _EXTRA + padding.to_bytes(2, "little") + bytes(padding)
     with archive.open(info, "w", force_zip64=large) as member:
-        npy.write_array_header_1_0(member, npy.header_data_from_array_1_0(array))
+        header = {"descr": npy.dtype_to_descr(dtype), "fortran_order": False, "shape": (length,)}
+        npy.write_array_header_1_0(member, header)
         data: int = file.tell()
-        member.write(np.ascontiguousarray(array).data.cast("B") if len(array) else b"")
-    return data
+        for piece in pieces:
+            if len(piece):
+                member.write(np.ascontiguousarray(piece, dtype).data.cast("B"))
+    return [dtype.str, length, data]
+
+
+class DamagedColumnsError(ValueError):
+    """What stands in a published file is not what was written to it."""
 
 
 class Columns(Mapping[str, Array]):

@@ -14,101 +14,117 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .columns import Columns, write_columns
+from .columns import Columns, DamagedColumnsError, Pieces, write_columns
 from .labels import merged_labels
-from .series import SeriesBuffer, SeriesFile
+from .merging import merged_series
 from .states import StateFile
 from .table import merged_tables
 
 Entry = dict[str, Any]
-
-
-class DamagedColumnsError(ValueError):
-    """A published file is not what was written: merging it would put a good checksum on bad data."""
-
-
 Array = NDArray[Any]
+Merged = dict[str, Array | Pieces]
 
 FAN_OUT = 6  # files of about one size; one more, and they become one
 SMALLEST = 64 * 1024  # bytes; files below that are all of one size
+LARGEST = 256 * 1024 * 1024  # bytes that one merged file may have: what keeps the indexer's memory bounded
 
 
 def compact_states(folder: str, entries: list[Entry]) -> list[Entry]:
-    """Return `entries` with the newest ones merged as far as they need to be."""
+    """Return `entries` with some neighbours merged, if that is due."""
     return _compact(folder, entries, "states", _merged_states)
 
 
 def compact_series(folder: str, entries: list[Entry]) -> list[Entry]:
-    """Return `entries` with the newest ones merged as far as they need to be."""
-    return _compact(folder, entries, "series", _merged_series)
+    """Return `entries` with some neighbours merged, if that is due."""
+    return _compact(folder, entries, "series", merged_series)
 
 
 def _compact(
-    folder: str, entries: list[Entry], kind: str, merged: Callable[[Sequence[Columns]], dict[str, Array]]
+    folder: str, entries: list[Entry], kind: str, merged: Callable[[Sequence[Columns]], Merged]
 ) -> list[Entry]:
-    start = first_to_merge([entry["size"] for entry in entries])
-    if start is None:
+    chosen = next_to_merge([entry["size"] for entry in entries])
+    if chosen is None:
         return entries
-    files = [Columns(folder, entry) for entry in entries[start:]]
-    for columns in files:
+    start, end = chosen
+    files = [Columns(folder, entry) for entry in entries[start:end]]
+    for columns in files:  # merging would put a good checksum on bad data
         damage = columns.damage()
         if damage is not None:
             raise DamagedColumnsError(f"{columns.path}: {damage}")
     path = os.path.join(folder, f"{kind}-{time.time_ns():x}.npz")
-    return [*entries[:start], write_columns(path, merged(files))]
+    return [*entries[:start], write_columns(path, merged(files)), *entries[end:]]
 
 
-def first_to_merge(sizes: list[int]) -> int | None:
-    """Return from which file on (to the newest) all should become one, or None.
+def next_to_merge(sizes: list[int]) -> tuple[int, int] | None:
+    """Return which neighbours should become one file (from, to but not including), or None.
 
-    Looks for the longest tail of more than FAN_OUT files none of which is much larger than the rest.
+    That is the longest tail of more than FAN_OUT files none of which is much larger than the rest. Files of half
+    the LARGEST size are done with; what was left between two of them becomes one.
     """
+    done = [at for at, size in enumerate(sizes) if size >= LARGEST // 2]
+    for before, after in zip([-1, *done], done, strict=False):
+        if after - before > 2:
+            return _within_limit(sizes, before + 1, after)
+    first = done[-1] + 1 if done else 0
+    start = _start_of_tail(sizes[first:])
+    return None if start is None else _within_limit(sizes, first + start, len(sizes))
+
+
+def _within_limit(sizes: list[int], start: int, end: int) -> tuple[int, int]:
+    while sum(sizes[start:end]) > LARGEST and end - start > 2:
+        start += 1
+    return start, end
+
+
+def _start_of_tail(sizes: list[int]) -> int | None:
     levels = [max(size // SMALLEST, 1).bit_length() // 3 for size in sizes]
     for level in range(max(levels, default=0), -1, -1):
         start = len(levels)
         while start > 0 and levels[start - 1] <= level:
             start -= 1
-        if len([at for at in levels[start:] if at == level]) > FAN_OUT:
+        if levels[start:].count(level) > FAN_OUT:
             return start
-    if len(sizes) > 4 * FAN_OUT:
-        return len(sizes) - 2 * FAN_OUT
-    return None
+    return len(sizes) - 2 * FAN_OUT if len(sizes) > 4 * FAN_OUT else None
 
 
-def _merged_series(files: Sequence[Columns]) -> dict[str, Array]:
-    buffer = SeriesBuffer()
-    for columns in files:
-        SeriesFile(columns).all(buffer)
-    return buffer.columns()
-
-
-def _merged_states(files: Sequence[Columns]) -> dict[str, Array]:
+def _merged_states(files: Sequence[Columns]) -> Merged:
     """The newest row of each run, without looking into the states."""
     runs = np.concatenate([columns["run"] for columns in files])
     source = np.repeat(np.arange(len(files)), [len(columns["run"]) for columns in files])
     row = np.concatenate([np.arange(len(columns["run"])) for columns in files])
     order = np.lexsort((source, runs))
     newest = order[np.append(runs[order][1:] != runs[order][:-1], True)]
+    source, row = source[newest], row[newest]
     opened = [StateFile(columns) for columns in files]
     names = np.concatenate([_names(file) for file in opened])[newest]
     by_name = np.argsort(names, kind="stable")
-    blobs = []
-    for file, at in zip(source[newest].tolist(), row[newest].tolist(), strict=True):
-        start, end = files[file]["end"][at : at + 2].tolist()
-        blobs.append(files[file]["state"][start:end])
     taken = {
         name: np.concatenate([columns[name] for columns in files])[newest]
         for name in ("run", "created", "flags", "hash", "files", "read", "document")
     }
+    sizes = np.concatenate([np.diff(columns["end"]) for columns in files])[newest]
     return {
         **taken,
         "name": names[by_name],
         "name_row": by_name.astype(np.int64),
-        "end": np.cumsum([0] + [len(blob) for blob in blobs]).astype(np.int64),
-        "state": np.concatenate(blobs) if blobs else np.zeros(0, np.uint8),
-        **merged_tables([file.table for file in opened], source[newest], row[newest]),
-        **merged_labels([file.labels for file in opened], source[newest], row[newest]),
+        "end": np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
+        "state": _states_of(files, source, row),
+        **merged_tables([file.table for file in opened], source, row),
+        **merged_labels([file.labels for file in opened], source, row),
     }
+
+
+def _states_of(files: Sequence[Columns], source: Array, row: Array) -> Pieces:
+    """The states of these rows; those that stand behind each other in a file are one piece."""
+    breaks = np.flatnonzero((np.diff(source) != 0) | (np.diff(row) != 1)) + 1
+    starts, ends = [0, *breaks.tolist()], [*breaks.tolist(), len(row)]
+    pieces = [np.zeros(0, np.uint8)]
+    for start, end in zip(starts, ends, strict=True):
+        if end > start:
+            columns = files[int(source[start])]
+            low, high = columns["end"][row[start]], columns["end"][row[end - 1] + 1]
+            pieces.append(columns["state"][low:high])
+    return pieces
 
 
 def _names(file: StateFile) -> Array:

@@ -17,8 +17,8 @@ from runstone_writer.errors import StoreError
 from runstone_writer.layout import Layout, open_repo, shard, sync_folder
 from runstone_writer.replay import Problem
 
-from .columns import remove_columns, write_columns
-from .compaction import DamagedColumnsError, compact_series, compact_states
+from .columns import DamagedColumnsError, remove_columns, write_columns
+from .compaction import compact_series, compact_states
 from .discovery import UNSETTLED, changed_shards, hinted, runs_in_shard, shard_marks
 from .generation import Generation, epoch_folder, fault_of, open_generation
 from .hints import Hints
@@ -30,7 +30,7 @@ from .problems import Problems
 from .states import NO_DOCUMENT, StateRow, state_columns
 
 POINTS_PER_PUBLISH = 4_000_000
-RUNS_PER_PUBLISH = 10_000
+RUNS_PER_PUBLISH = 2_000
 
 Progress = Callable[[int, int], None]  # runs done, runs to do
 Marks = dict[str, list[int]]
@@ -226,7 +226,9 @@ class Indexer:
         began = time.perf_counter()
         home, marks, in_use = home_of(self.layout), shard_marks(self.layout), hinted(self.layout)
         full = full or home != self._draft.home  # a copy: what is read is not known to be all that was there
-        batch = Batch(self._draft.next_run)
+        parameters = self._parameters
+        assert parameters is not None  # noqa: S101 - opened together with the lock
+        batch = Batch(self._draft.next_run, parameters)
         self._intake.start_pass(self._generation, batch, again=full)
         if full:
             self._problems.start_over()
@@ -298,16 +300,11 @@ class Indexer:
         draft, number, parameters = self._draft, time.time_ns(), self._parameters
         assert parameters is not None  # noqa: S101 - opened together with the lock
         if batch.rows:
-            for run, row in batch.rows.items():
-                found, old = batch.documents[run], row.document
-                row.document = NO_DOCUMENT if found is None else found.digest
-                draft.runs += (row.document != NO_DOCUMENT) - (old != NO_DOCUMENT)
-                if row.document != old:
-                    parameters.put(run, found, replaces=old != NO_DOCUMENT)
             rows = [batch.rows[run] for run in sorted(batch.rows)]
             path = os.path.join(self._folder, f"states-{number:x}.npz")
             draft.states.append(write_columns(path, state_columns(rows)))
             draft.parameters = parameters.commit()
+            draft.runs += batch.documents
         if batch.series.points:
             path = os.path.join(self._folder, f"series-{number:x}.npz")
             draft.series.append(write_columns(path, batch.series.columns()))

@@ -13,29 +13,35 @@ from runstone_writer.tender import LEASE_SECONDS
 from .chunk import Chunk
 from .discovery import RunFolder, look_into
 from .generation import Generation
-from .parameters import Document, document
+from .parameters import Document, ParameterWriter, document
 from .problems import Problems
 from .reading import Reading, read_on
 from .series import SeriesBuffer
-from .states import StateRow, gone
+from .states import NO_DOCUMENT, StateRow, gone
 
 
 class Batch:
     """What has been read since files were last written."""
 
-    def __init__(self, next_run: int) -> None:
+    def __init__(self, next_run: int, parameters: ParameterWriter) -> None:
         self.next_run = next_run
+        self._parameters = parameters
         self.clear()
 
     def clear(self) -> None:
         self.rows: dict[int, StateRow] = {}
-        self.documents: dict[int, Document | None] = {}
         self.series = SeriesBuffer()
         self.points_gone = 0
+        self.documents = 0  # how many more the Tantivy index has
 
     def put(self, row: StateRow, found: Document | None) -> None:
+        """Take in a row, and its document unless Tantivy has that already."""
+        old, new = row.document, NO_DOCUMENT if found is None else found.digest
+        if new != old:
+            self._parameters.put(row.run, found, replaces=old != NO_DOCUMENT)
+        self.documents += (new != NO_DOCUMENT) - (old != NO_DOCUMENT)
+        row.document = new
         self.rows[row.run] = row
-        self.documents[row.run] = found
 
     def put_gone(self, row: StateRow, points: int) -> None:
         """Hide what has been stored of a run: its row and that many points."""
@@ -55,14 +61,20 @@ class Intake:
             str, dict[str, int]
         ] = {}  # sizes of the logs of runs that could not be read to the end
         self._proven: set[str] = set()  # runs in use whose logs were found to be the ones that were read
-        self.start_pass(None, Batch(0), again=True)
+        self._generation: Generation | None = None
+        self._again = True
+        self._now: float | None = None
+        self._clear()
 
     def start_pass(self, generation: Generation | None, batch: Batch, *, again: bool) -> None:
         """Prepare for looking at many runs. With `again`, at those too that could not be read the last time."""
         self._generation = generation
         self._again = again
-        self._now: float | None = None
+        self._now = None
         self.batch = batch
+        self._clear()
+
+    def _clear(self) -> None:
         self.found: list[Problem] = []
         self.without_row: set[str] = set()
         self.in_use: dict[str, RunState] = {}  # of the runs that were taken in and may be written

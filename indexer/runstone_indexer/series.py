@@ -174,9 +174,9 @@ class SeriesFile:
         ends = np.cumsum(highs - lows).tolist()
         return [chunks[start:end] for start, end in pairwise([0, *ends])]
 
-    def all(self, buffer: SeriesBuffer) -> None:
-        """Add every chunk to `buffer`: how files are merged."""
-        for row in range(len(self.key)):
+    def gather(self, rows: Array, buffer: SeriesBuffer) -> None:
+        """Add some chunks to `buffer`."""
+        for row in rows.tolist():
             key = int(self.key[row])
             writer, chunk = self._chunk(row)
             buffer.add((key >> 32, key & 0xFFFFFFFF, writer), chunk)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from hashlib import blake2b
 from typing import Any
 
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from runstone_writer.state import RunState
 
 from . import labels, table
-from .columns import Columns
+from .columns import Columns, DamagedColumnsError
 from .summary import Summary
 
 Array = NDArray[Any]
@@ -20,6 +21,7 @@ Array = NDArray[Any]
 ARCHIVED, DELETED, KNOWN, ENDED = 1, 2, 4, 8  # bits of the column `flags`
 NO_DOCUMENT = 0  # in the column `document`: the run is not in the Tantivy index
 COLUMNS = ("run", "created", "flags", "hash", "files", "read", "document", "name", "name_row", "end", "state")
+COMPRESSION = 1  # of zlib: states of one kind repeat a lot, and more effort gains little
 GONE = ""  # in place of a run's hash: what had this number is not there any more
 
 
@@ -36,10 +38,10 @@ class StateRow:
         self.files = files  # how many log files it has
         self.read = read  # how many bytes they had
         self.document = document  # the digest of its document in the Tantivy index
-        self.blob = b""  # the state as JSON, once it has been asked for
+        self.blob = b""  # the state as it is stored, once it has been asked for
 
     def dump(self) -> bytes:
-        """Return the state as JSON. Not to be called before the state is as it will stay."""
+        """Return the state as it is stored. Not to be called before it is as it will stay."""
         if not self.blob:
             self.blob = dump_state(self.state)
         return self.blob
@@ -73,15 +75,16 @@ def state_columns(rows: list[StateRow]) -> dict[str, Array]:
 
 
 def dump_state(state: RunState) -> bytes:
-    """Return a state, its sequences' summaries included, as JSON."""
+    """Return a state, its sequences' summaries included, as compressed JSON."""
     data = state.dump()
     for row in data["sequences"]:
         if row[-1] is not None:
             row[-1] = row[-1].dump()
-    return orjson.dumps(data, option=orjson.OPT_NON_STR_KEYS)
+    return zlib.compress(orjson.dumps(data, option=orjson.OPT_NON_STR_KEYS), COMPRESSION)
 
 
 def load_state(data: bytes) -> RunState:
+    """Return a state from its JSON."""
     state = RunState.load(orjson.loads(data))
     for sequence in state.sequences:
         if sequence.summary is not None:
@@ -133,9 +136,12 @@ class StateFile:
         return name.decode()
 
     def blob(self, row: int) -> bytes:
-        """Return the state in a row as JSON."""
+        """Return the state in a row as JSON. Raises DamagedColumnsError."""
         start, end = self._columns["end"][row : row + 2].tolist()
-        return self._columns["state"][start:end].tobytes()
+        try:
+            return zlib.decompress(self._columns["state"][start:end].data)
+        except zlib.error as error:
+            raise DamagedColumnsError(f"{self.name}, row {row}: {error}") from error
 
     def extent(self, row: int) -> tuple[int, int]:
         """Return how many logs of the run have been read, and how many bytes of them."""

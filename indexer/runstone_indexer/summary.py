@@ -161,15 +161,17 @@ def _with_sign(end: float, numbers: NDArray[Any], *, highest: bool = False) -> f
 
 
 def _exact(values: list[float]) -> list[float] | Fraction:
-    """Return a few floats with exactly the same sum; the sum itself if it is too large for them."""
-    parts: list[float] = []
-    rests = values.copy()
+    """Return a few floats with exactly the same sum; the sum itself if it is too large for them.
+
+    `values` is used up.
+    """
+    count, parts = len(values), []
     try:
-        while rest := math.fsum(rests):
+        while rest := math.fsum(values):
             parts.append(rest)
-            rests.append(-rest)
+            values.append(-rest)
     except OverflowError:
-        return _parts_of(sum(map(Fraction, values), Fraction(0)))
+        return _parts_of(sum(map(Fraction, values[:count]), Fraction(0)))
     return parts
 
 

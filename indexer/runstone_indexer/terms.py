@@ -7,6 +7,7 @@ one is monotone. That is what makes a prefilter built on it a superset (docs/for
 from __future__ import annotations
 
 import sys
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
@@ -20,6 +21,8 @@ _LARGEST = sys.float_info.max
 
 def param_token(path: Path) -> str:
     """Return the opaque token of a parameter's path: safe in every place where Tantivy takes a name."""
+    if all(type(part) is str for part in path):
+        return _named("p", path)
     return _token("p", list(path))
 
 
@@ -61,6 +64,12 @@ def text_term(value: str) -> str:
     """Return the text that stands for a string: cut, guarded against being taken for a date, valid UTF-8."""
     text = value[:PREFIX_LENGTH].replace("\0", "?")
     return "s" + text.encode("utf-8", "replace").decode()
+
+
+@lru_cache(maxsize=16_384)
+def _named(space: str, names: Path) -> str:
+    """The runs of an experiment have the same names: hash each of them once."""
+    return _token(space, list(names))
 
 
 def _token(space: str, what: Any) -> str:

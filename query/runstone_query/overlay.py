@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 
+from runstone_indexer.columns import DamagedColumnsError
 from runstone_indexer.discovery import (
     RunFolder,
     changed_shards,
@@ -34,9 +35,13 @@ class Tail:
     def __init__(self, layout: Layout, run: str, generation: Generation | None) -> None:
         self._layout = layout
         self.generation = generation
-        row = None if generation is None else generation.find(run)
-        self.number = None if row is None else row.run  # in the newest generation
-        self.base = self.number  # in the one that this tail goes on from
+        place = None if generation is None else generation.place(run)
+        self.number = None if place is None else int(place[0].run[place[1]])  # in the newest generation
+        row = None
+        if place is not None:
+            with contextlib.suppress(DamagedColumnsError):  # the logs have it
+                row = place[0].load(place[1])
+        self.base = None if row is None else row.run  # in the generation that this tail goes on from
         self.state = RunState(run) if row is None else row.state
         self._read_to = NOTHING if row is None else (row.files, row.read)
         self._seen = NOTHING
@@ -48,7 +53,7 @@ class Tail:
         self.bytes_read = 0
         self.tails: list[Problem] = []  # lines that are not complete: being written, or torn
         self.is_whole = True  # whether reading went as it should
-        self._has_news = False
+        self._has_news = place is not None and row is None
         self._is_shared = False  # whether a record of the present state has been handed out
 
     @property

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import orjson
 
 from runstone_indexer.chunk import EMPTY, Chunk, merge
+from runstone_indexer.columns import DamagedColumnsError
+from runstone_indexer.discovery import look_into
 from runstone_indexer.generation import Generation
+from runstone_indexer.reading import read_on
 from runstone_indexer.series import Found
 from runstone_indexer.states import ARCHIVED, StateFile, load_state
 from runstone_writer.params import Params
@@ -63,16 +67,32 @@ class Record:
     def params(self) -> dict[Any, Any]:
         """The parameters as nested dictionaries; not to be changed."""
         if self._params is None:
-            params = Params.load(self._json["params"]) if self._state is None else self._state.params
-            self._params = params.tree()
+            if self._state is None:
+                with contextlib.suppress(DamagedColumnsError):
+                    self._params = Params.load(self._json["params"]).tree()
+            if self._params is None:
+                self._params = self.state.params.tree()
         return self._params
 
     @property
     def state(self) -> RunState:
         if self._state is None:
             assert self._file is not None  # noqa: S101 - a record is made from a row or from a state
-            self._state = load_state(self._file.blob(self._row))
+            try:
+                self._state = load_state(self._file.blob(self._row))
+            except DamagedColumnsError:
+                self._state = self._read_logs()
         return self._state
+
+    def _read_logs(self) -> RunState:
+        """Go back to the truth: what the index has of this run is damaged."""
+        assert self.generation is not None  # noqa: S101 - a row is one of a generation's
+        layout = self.generation.layout
+        reading = read_on(layout, RunState(self.hash), look_into(layout, self.hash))
+        for place, by, chunk in reading.chunks:
+            self._tail.setdefault(place, []).append((by, chunk))
+        self.generation = None
+        return reading.state
 
     @property
     def _json(self) -> dict[str, Any]:
