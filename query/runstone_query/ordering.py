@@ -47,7 +47,7 @@ class Order:
         """Return the wanted part of `items` in order; `views` gives the run's view and the sequence's."""
         if self._value is None:
             return items[self.part]
-        predicate, budget = self._value
+        predicate, budget, _ = self._value
         ranked: list[tuple[tuple[int, Any], T]] = []
         last: list[T] = []
         for item in items:

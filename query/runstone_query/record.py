@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import orjson
@@ -14,6 +15,7 @@ from runstone_indexer.generation import Generation
 from runstone_indexer.reading import read_on
 from runstone_indexer.series import Found
 from runstone_indexer.states import ARCHIVED, StateFile, load_state
+from runstone_indexer.words import TERMINAL, texts_of
 from runstone_writer.params import Params
 from runstone_writer.state import RunState
 
@@ -37,8 +39,17 @@ class Record:
         self._tail: TailChunks = {}
 
     @classmethod
-    def indexed(cls, generation: Generation, file: StateFile, row: int) -> Record:
-        record = cls(generation, int(file.run[row]), int(file.column("created")[row]))
+    def indexed(
+        cls,
+        generation: Generation,
+        file: StateFile,
+        row: int,
+        number: int | None = None,
+        created: int | None = None,
+    ) -> Record:
+        """Take a row of a state file; `number` and `created` are what it has in these columns, if known."""
+        number = int(file.run[row]) if number is None else number
+        record = cls(generation, number, int(file.column("created")[row]) if created is None else created)
         record._file, record._row = file, row
         return record
 
@@ -83,6 +94,13 @@ class Record:
             except DamagedColumnsError:
                 self._state = self._read_logs()
         return self._state
+
+    def texts(self) -> Iterator[str]:
+        """Yield the run's texts, and the lines that it has printed to its terminal."""
+        yield from texts_of(self.state)
+        for place, sequence in enumerate(self.state.sequences):
+            if sequence.kind == TERMINAL and sequence.summary is not None:
+                yield from (line for line in self.chunk(place).python_values() if isinstance(line, str))
 
     def _read_logs(self) -> RunState:
         """Go back to the truth: what the index has of this run is damaged."""
