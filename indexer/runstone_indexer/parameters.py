@@ -16,6 +16,7 @@ import shutil
 import tempfile
 import weakref
 from collections.abc import Iterator
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, NamedTuple
 from zlib import crc32
@@ -83,11 +84,7 @@ def document(state: RunState) -> Document | None:
         has.add(token)
         texts.setdefault(token, []).append(terms.text_term(text))
     for sequence in state.sequences:
-        has.add(terms.sequence_token(sequence.name))
-        for path, value in _leaves(decode(sequence.context), ()):
-            context = terms.context_token(path, value)
-            if context is not None:
-                has.add(context)
+        has.update(_label_tokens(*sequence.identity))
     fields: dict[str, Any] = {"has": sorted(has), "words": sorted(terms_of(texts_of(state)))}
     if numbers:
         fields["n"] = numbers
@@ -96,6 +93,13 @@ def document(state: RunState) -> Document | None:
     data = orjson.dumps(fields, option=orjson.OPT_SORT_KEYS)
     digest = int.from_bytes(blake2b(data, digest_size=8).digest(), "little", signed=True)
     return Document(digest or ~NO_DOCUMENT, fields)
+
+
+@lru_cache(maxsize=16_384)
+def _label_tokens(name: str, context: str) -> tuple[str, ...]:
+    """Return the tokens of a sequence's identity: the runs of an experiment have the same sequences."""
+    tokens = (terms.context_token(path, value) for path, value in _leaves(decode(orjson.loads(context)), ()))
+    return (terms.sequence_token(name), *(token for token in tokens if token is not None))
 
 
 def _properties(state: RunState) -> Iterator[tuple[str, str]]:

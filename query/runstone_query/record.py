@@ -25,7 +25,18 @@ TailChunks = dict[int, list[tuple[int, Chunk]]]  # place of the sequence -> (pla
 class Record:
     """The state of a run at one moment, and the way to its points. Loads only what is asked for."""
 
-    __slots__ = ("_data", "_file", "_params", "_row", "_state", "_tail", "created", "generation", "number")
+    __slots__ = (
+        "_data",
+        "_file",
+        "_hash",
+        "_params",
+        "_row",
+        "_state",
+        "_tail",
+        "created",
+        "generation",
+        "number",
+    )
 
     def __init__(self, generation: Generation | None, number: int | None, created: int) -> None:
         self.generation = generation
@@ -33,6 +44,7 @@ class Record:
         self.created = created
         self._file: StateFile | None = None
         self._row = 0
+        self._hash = ""
         self._data: dict[str, Any] | None = None
         self._params: dict[Any, Any] | None = None
         self._state: RunState | None = None
@@ -46,11 +58,13 @@ class Record:
         row: int,
         number: int | None = None,
         created: int | None = None,
+        name: bytes | None = None,
     ) -> Record:
-        """Take a row of a state file; `number` and `created` are what it has in these columns, if known."""
+        """Take a row of a state file; number, time and hash are what it has in these columns, if known."""
         number = int(file.run[row]) if number is None else number
         record = cls(generation, number, int(file.column("created")[row]) if created is None else created)
         record._file, record._row = file, row
+        record._hash = file.hash(row) if name is None else name.decode()
         return record
 
     @classmethod
@@ -59,11 +73,12 @@ class Record:
     ) -> Record:
         record = cls(generation, number, state.created)
         record._state, record._tail = state, tail
+        record._hash = state.run
         return record
 
     @property
     def hash(self) -> str:
-        return self._file.hash(self._row) if self._file is not None else self.state.run
+        return self._hash
 
     @property
     def flags(self) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import time
 from collections.abc import Callable, Iterator
 from itertools import groupby, islice
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from runstone_indexer import collector
 from runstone_indexer.states import StateFile
 from runstone_writer.values import decode
 
@@ -83,13 +83,8 @@ class Result:
             selection = self._repo.snapshots.select(self._query)
             explanation = selection.explanation
             began = time.perf_counter()
-            collects = gc.isenabled()
-            gc.disable()  # many objects are made and none of them is garbage: looking for some doubles the time
-            try:
+            with collector.paused():
                 self._found = self._evaluate(selection)
-            finally:
-                if collects:
-                    gc.enable()
             explanation.seconds["evaluate"] = time.perf_counter() - began
             explanation.seconds["compile"] = self._compiled
             explanation.matched = self._matched
@@ -300,7 +295,8 @@ class SequenceResult(Result):
         matches = self._matches()
         for start in range(0, len(matches), PREFETCHED_RUNS):
             block = matches[start : start + PREFETCHED_RUNS]
-            _look_up_points(block)
+            with collector.paused():
+                _look_up_points(block)
             for record, stored in block:
                 run = StoredRun(self._repo, record)
                 yield RunItem(run, [make(run, record, sequence) for sequence in stored])

@@ -74,9 +74,9 @@ class Selection:
     def indexed(self, file: StateFile, rows: Rows) -> Iterator[Record]:
         """Yield the records of rows of a file of this selection."""
         if self.generation is not None:
-            numbers, created = file.run[rows].tolist(), file.column("created")[rows].tolist()
-            for row, number, time in zip(rows.tolist(), numbers, created, strict=True):
-                yield Record.indexed(self.generation, file, row, number, time)
+            columns = (file.column(name)[rows].tolist() for name in ("run", "created", "hash"))
+            for row, number, time, name in zip(rows.tolist(), *columns, strict=True):
+                yield Record.indexed(self.generation, file, row, number, time, name)
 
     def __iter__(self) -> Iterator[Record]:
         yield from self.fresh()
