@@ -13,7 +13,8 @@ from runstone import QueryError, Repo, Run
 from runstone_indexer import intake
 from runstone_indexer.generation import open_generation
 from runstone_indexer.indexer import Indexer
-from runstone_query.search import LONG, _is_in
+from runstone_query.budget import LimitError
+from runstone_query.search import WANTED_LIMIT
 from runstone_writer.layout import open_repo
 
 
@@ -134,18 +135,12 @@ def test_words_that_are_forgotten_are_indexed_again_and_nothing_is_lost(tmp_path
         )
 
 
-def test_a_word_is_only_ever_a_whole_word():
-    for word in ("a" * LONG, "ab" * LONG):
-        assert _is_in(word, word)
-        assert _is_in(f"x {word} y", word)
-        assert _is_in(f"{word}b {word}", word)
-        assert not _is_in(f"{word}b b{word}", word)
-        assert not _is_in("a" * 50, word)
-
-
-def test_what_is_no_text_is_an_error_of_that_run():
+def test_what_is_no_text_or_too_long_is_an_error_of_that_run():
     with pytest.raises(TypeError, match="takes a text"):
         value_of("search(run.lr)", {"lr": 0.5})
+    with pytest.raises(LimitError):
+        value_of("search(run.text)", {"text": "x" * (WANTED_LIMIT + 1)})
+    assert value_of("search(run.text)", {"text": "x" * WANTED_LIMIT}) is True
     assert value_of("search(run.nope)") is None
 
 
