@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from runstone_writer.errors import UsageError
 
 from .aimql import parse
+from .fields import Field
 from .policy import compile_query
 
 T = TypeVar("T")
@@ -37,6 +38,11 @@ class Order:
         self.descending = descending
         self.part = slice(offset, None if limit is None else offset + limit)
         self._value = None if order_by is None else compile_query(parse(order_by, entity))
+
+    @property
+    def fields(self) -> list[Field]:
+        """What the order names of the run: can be loaded for many runs at once."""
+        return [] if self._value is None else self._value.fields
 
     @property
     def is_plain(self) -> bool:

@@ -145,7 +145,8 @@ class RunResult(Result):
         if self._order.is_plain:
             found.cut(self._order.part)
             return found
-        return _Arranged(self._order.arranged(list(found), lambda record: (RunView(record), None)))
+        pairs = list(found.views(self._order.fields))
+        return _Arranged(record for record, _ in self._order.arranged(pairs, lambda pair: (pair[1], None)))
 
     def hashes(self) -> list[str]:
         """Return the hashes of the matching runs, in order."""
