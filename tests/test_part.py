@@ -243,7 +243,7 @@ def test_an_exception_at_any_instant_leaves_the_log_intact(
             script(calls)
         calls.check()
         interrupted = calls.interrupted
-    assert when > 200
+    assert when > 100  # how many instants there are depends on the Python
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
@@ -273,7 +273,7 @@ def test_a_signal_handler_may_track_at_any_instant(
             script(calls)
         reached = instants.count >= when
         check_handled(calls, len(handled))
-    assert when > 200
+    assert when > 100  # how many instants there are depends on the Python
 
 
 def check_handled(calls: Calls, handled: int) -> None:
@@ -304,7 +304,7 @@ def test_a_signal_handler_may_close_at_any_instant(raises: bool, tmp_path: Path)
         calls.log.close("end")
         if calls.log.started:
             calls.check()
-    assert when > 200
+    assert when > 100  # how many instants there are depends on the Python
 
 
 def test_a_storm_of_interrupts_loses_and_doubles_nothing(tmp_path: Path) -> None:
