@@ -290,6 +290,7 @@ def check_handled(calls: Calls, handled: int) -> None:
     assert found.times == sorted(found.times)
 
 
+@every_instant
 @pytest.mark.parametrize("raises", [False, True])
 @pytest.mark.usefixtures("undisturbed")
 def test_a_signal_handler_may_close_at_any_instant(raises: bool, tmp_path: Path) -> None:
