@@ -24,7 +24,8 @@ class Distribution(Content):
 
     Args:
         samples: numbers in an array, list or tensor of any shape; they are counted, and not kept.
-        bin_count: how many bins to count them in.
+        bin_count: how many bins to count them in, from the lowest to the highest. Samples that are all the same,
+            or so close that floats cannot tell the edges of bins, get bins around them.
         hist: in place of samples: the counts (or weights), one a bin.
         bin_range: with `hist`: (lowest, highest) edge of the bins.
 
@@ -143,10 +144,17 @@ def _counted(samples: Array, bin_count: int, bin_range: Any) -> tuple[Array, tup
         raise UsageError(
             "bin_range belongs to hist=", hint="The bins of samples go from the lowest to the highest."
         )
-    try:
-        weights, edges = np.histogram(samples, bins=bin_count)
-    except ValueError as error:
-        raise UsageError(f"these samples cannot be counted in {bin_count} bins: {error}") from error
+    low, high = float(samples.min()), float(samples.max())
+    if high - low == float("inf"):
+        raise UsageError(f"samples from {low} to {high} are too far apart to be counted in bins")
+    narrow = 4 * bin_count * float(np.spacing(max(abs(low), abs(high))))
+    span = None
+    if high - low < narrow and (low != high or narrow > 1.0):
+        span = (
+            low - narrow / 2,
+            high + narrow / 2,
+        )  # bins must be wide enough for floats to tell their edges
+    weights, edges = np.histogram(samples, bins=bin_count, range=span)
     return weights.astype("<i8"), (float(edges[0]), float(edges[-1]))
 
 

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 DEFAULT_FORMAT = "png"
 _ANIMATED = ("gif", "png", "tiff", "webp")  # the formats that keep more than one frame
 _OPAQUE = ("jpeg", "bmp")  # those that have no transparency
-_AS_RGB = ("CMYK", "HSV", "LAB", "RGBX", "RGBa", "YCbCr", "La")
+_AS_RGB = ("CMYK", "HSV", "LAB", "RGBX", "YCbCr")
+_PREMULTIPLIED = {"RGBa": "RGBA", "La": "LA"}
 
 
 class Image(Content):
@@ -206,6 +207,8 @@ def _with_a_mode_for(picture: Picture, name: str) -> Picture:
     """Return the picture with a mode that the format has; what is transparent is put on white if need be."""
     from PIL import Image as Pillow  # noqa: PLC0415
 
+    if picture.mode in _PREMULTIPLIED:
+        picture = picture.convert(_PREMULTIPLIED[picture.mode])
     clear = picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info
     if name in _OPAQUE and clear:
         front = picture.convert("RGBA")
@@ -213,5 +216,5 @@ def _with_a_mode_for(picture: Picture, name: str) -> Picture:
     if name == "jpeg" and picture.mode == "P":
         return picture.convert("RGB")
     if name == DEFAULT_FORMAT and picture.mode in _AS_RGB:
-        return picture.convert("RGBA" if picture.mode in ("RGBa", "La") else "RGB")
+        return picture.convert("RGB")
     return picture
