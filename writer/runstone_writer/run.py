@@ -176,9 +176,10 @@ class Run:
         context = _checked_context(context)
         step = None if step is None else _checked_step(step)
         epoch = None if epoch is None else _checked_epoch(epoch)
-        for key, (kind, item, blobs) in checked:
+        with self._mutex:
+            places = [self._series_of(key, context, kind) for key, (kind, _, _) in checked]
+        for series, (_, (_, item, blobs)) in zip(places, checked, strict=True):
             with self._mutex:
-                series = self._series_of(key, context, kind)
                 at = series.next_step if step is None else step
                 if at >= series.next_step:
                     if at >= _STEPS_END:
