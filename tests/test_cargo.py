@@ -42,6 +42,11 @@ def run(request, tmp_path):
         yield run
 
 
+def track_each(run, *values):
+    for value in values:
+        run.track(value, name="x")
+
+
 def steps_of(tmp_path, run):
     found = Repo(tmp_path).get_run(run.hash).get_sequence("x")
     return [] if found is None else found.values.indices_list()
@@ -56,9 +61,7 @@ def test_points_wait_until_the_storage_takes_their_blobs(tmp_path, run):
     run.track(Text("before"), name="x")
     with files_up_to(LIMIT):
         with pytest.warns(RuntimeWarning, match="File too large\nTraining goes on") as caught:
-            run.track(Text(LARGE), name="x")
-            for _ in range(3):
-                run.track([Text(LARGE), Text("short")], name="x")
+            track_each(run, Text(LARGE), *[[Text(LARGE), Text("short")]] * 3)
         assert len(caught) == 1
         run.track(Text("meanwhile"), name="x")
         run.track(1.0, name="loss")
@@ -87,8 +90,7 @@ def test_a_parameter_does_not_wait_and_is_counted(tmp_path, run):
 def test_memory_is_bounded_and_what_does_not_fit_is_counted(tmp_path, run, monkeypatch):
     monkeypatch.setattr(cargo_module, "WAITING_LIMIT", 3 * len(LARGE))
     with files_up_to(LIMIT), pytest.warns(RuntimeWarning, match="Training goes on"):
-        for _ in range(5):
-            run.track(Text(LARGE), name="x")
+        track_each(run, *[Text(LARGE)] * 5)
     wait_until(lambda: steps_of(tmp_path, run) == [0, 1, 2])
     run.close()
     assert dropped(tmp_path, run) == 2
@@ -111,8 +113,9 @@ def test_a_file_that_changes_while_its_point_waits_is_counted(tmp_path, run, mon
     monkeypatch.setattr(blob_module, "MEMORY_LIMIT", 100)
     path = tmp_path / "sound.mp3"
     path.write_bytes(LARGE.encode())
-    with files_up_to(LIMIT), pytest.warns(RuntimeWarning, match="Training goes on"):
-        run.track(Audio(path), name="x")
+    with files_up_to(LIMIT):
+        with pytest.warns(RuntimeWarning, match="Training goes on"):
+            run.track(Audio(path), name="x")
         path.write_bytes(b"")
     wait_until(lambda: dropped(tmp_path, run) == 1)
     assert steps_of(tmp_path, run) == []
@@ -120,7 +123,7 @@ def test_a_file_that_changes_while_its_point_waits_is_counted(tmp_path, run, mon
 
 def test_a_point_that_cannot_be_written_at_all_is_refused_before_its_blobs_are_kept(tmp_path, run):
     images = [Image(NOISE, caption="c" * 3_000_000)] * 6
-    with pytest.raises(UsageError, match="longer than a line may be|too long|bytes"):
+    with pytest.raises(UsageError, match="bytes"):
         run.track(images, name="x")
     assert not list(Path(run._layout.blobs).glob("*/*"))
 
@@ -144,8 +147,7 @@ def test_a_full_file_system_is_survived_and_space_that_returns_is_used(tmp_path)
         ballast = small / "ballast"
         ballast.write_bytes(bytes(150_000))
         with pytest.warns(RuntimeWarning, match="No space left on device\nTraining goes on"):
-            for step in range(4):
-                run.track(Image(NOISE ^ step), name="x")
+            track_each(run, *(Image(NOISE ^ step) for step in range(4)))
         ballast.unlink()
         wait_until(lambda: steps_of(small, run) == [0, 1, 2, 3])
         run.close()
