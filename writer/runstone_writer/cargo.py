@@ -7,6 +7,7 @@ in the log, so that no line ever claims a blob that was not there.
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from .media.blob import Blob
     from .media.shelf import Shelf
 
+RETRY_SECONDS = 1.0  # after a refusal points do not ask the storage again for so long
 WAITING_LIMIT = 64 * 1024 * 1024  # bytes of blobs kept in memory while the storage refuses them
 
 
@@ -31,15 +33,28 @@ class Cargo:
         self._bytes = 0
         self._warned = False
         self._at_work = False
+        self._refusal: OSError | None = None
+        self._retry_at = 0.0
 
-    def shelve(self, log: LogWriter, blobs: list[Blob]) -> None:
-        """Put blobs in their place. Raises OSError if the storage refuses one."""
+    def shelve(self, log: LogWriter, blobs: list[Blob], *, may_wait: bool = False) -> None:
+        """Put blobs in their place. Raises OSError if the storage refuses one.
+
+        With `may_wait`, also without asking it again if it has refused one a moment ago.
+        """
+        if may_wait and self._refusal is not None and time.monotonic() < self._retry_at:
+            raise self._refusal
         if self._shelf is None:
             from .media.shelf import Shelf  # noqa: PLC0415 - most runs have numbers only
 
             self._shelf = Shelf(log.layout)
-        for blob in blobs:
-            self._shelf.put(blob, durable=log.durable)
+        try:
+            for blob in blobs:
+                self._shelf.put(blob, durable=log.durable)
+        except OSError as error:
+            self._refusal = error.with_traceback(None)  # that would keep the blobs
+            self._retry_at = time.monotonic() + RETRY_SECONDS
+            raise
+        self._refusal = None
 
     def refused(
         self, log: LogWriter, error: OSError, blobs: list[Blob], make: Callable[[], bytes] | None
@@ -64,9 +79,9 @@ class Cargo:
             "counted (`runstone status`)."
         )
 
-    def retry(self, log: LogWriter) -> None:
+    def retry(self, log: LogWriter, *, at_once: bool = False) -> None:
         """Write what waits, as far as the storage takes it. One thread at a time."""
-        if self._at_work:
+        if self._at_work or not (self._waiting and (at_once or time.monotonic() >= self._retry_at)):
             return
         self._at_work = True
         try:

@@ -191,7 +191,7 @@ class LogWriter:
     def _submit_with(self, blobs: list[Blob], make: Callable[[], bytes], *, waits: bool) -> None:
         make()  # what is wrong with it is raised here, before anything is kept
         try:
-            self._cargo.shelve(self, blobs)
+            self._cargo.shelve(self, blobs, may_wait=waits)
         except OSError as error:
             self._warn_soon(self._cargo.refused(self, error, blobs, make if waits else None))
             self._settle()
@@ -536,7 +536,7 @@ class LogWriter:
         self._catch_up()
         if self.started or self._waiting:
             with self._sync_lock:
-                self._cargo.retry(self)
+                self._cargo.retry(self, at_once=True)
                 self._warn_soon(self._cargo.give_up(self))
             if final is not None and self._final is None:
                 self.append(final)
