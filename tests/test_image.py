@@ -16,7 +16,7 @@ from PIL import Image as Pillow
 sys.path.insert(0, str(Path(__file__).parent))
 
 from processes import QUIET
-from runstone import Image, Repo, Run, UsageError, ValueTypeError
+from runstone import Audio, Distribution, Image, Repo, Run, UsageError, ValueTypeError
 from runstone_writer.media import blob as blob_module
 
 mpl.use("agg")
@@ -238,8 +238,8 @@ def test_a_matplotlib_figure_becomes_a_picture():
     assert Image(figure, format="jpeg").to_pil_image().format == "JPEG"
 
 
-def tensor_type():
-    """A stand-in for torch.Tensor, which is too large to be installed for a test: what Image asks of one."""
+def look_alike():
+    """A stand-in for torch, which is too large to be installed for tests: what Image asks of a tensor."""
 
     class Tensor:
         def __init__(self, array):
@@ -251,12 +251,6 @@ def tensor_type():
         def cpu(self):
             return self
 
-        def is_floating_point(self):
-            return self.array.dtype.kind == "f"
-
-        def float(self):
-            return Tensor(self.array.astype(np.float32))
-
         def numpy(self):
             return self.array
 
@@ -264,13 +258,30 @@ def tensor_type():
     return Tensor
 
 
-def test_of_a_tensor_the_channels_come_first():
-    tensor = tensor_type()
-    assert np.array_equal(pixels(Image(tensor(RGB.transpose(2, 0, 1)))), RGB)
+@pytest.fixture(params=["torch", "look-alike"])
+def tensor(request):
+    """What makes a tensor of an array: of torch where that is installed."""
+    return pytest.importorskip("torch").tensor if request.param == "torch" else look_alike()
+
+
+def test_of_a_tensor_the_channels_come_first(tensor):
+    assert np.array_equal(pixels(Image(tensor(RGB.transpose(2, 0, 1).copy()))), RGB)
     assert pixels(Image(tensor(np.array([[0.0, 1.0]], np.float16)))).tolist() == [[0, 255]]
     assert pixels(Image(tensor(np.zeros((1, 2, 3), np.uint8)))).shape == (2, 3)
     with pytest.raises(UsageError, match="as a list"):
         Image(tensor(np.zeros((8, 3, 4, 4))))
+
+
+def test_audio_and_distributions_are_made_of_tensors_too(tensor):
+    assert Audio(tensor(np.array([0.1, -1.0]))).to_numpy().tolist() == [0.1, -1.0]
+    assert Distribution(tensor(np.array([1.0, 2.0])), 2).weights.tolist() == [1, 1]
+
+
+def test_a_tensor_of_torch_may_need_a_gradient_or_have_a_type_of_its_own():
+    torch = pytest.importorskip("torch")
+    assert pixels(Image(torch.ones(2, 3, requires_grad=True))).tolist() == [[255] * 3] * 2
+    assert pixels(Image(torch.ones(3, 2, 2, dtype=torch.bfloat16))).shape == (2, 2, 3)
+    assert Distribution(torch.ones(5, dtype=torch.bfloat16, requires_grad=True)).weights.sum() == 5
 
 
 # -- what is known of an image -------------------------------------------------------------------------------------

@@ -82,7 +82,8 @@ def _converted(figure: Any) -> Any:
         from plotly.tools import mpl_to_plotly  # noqa: PLC0415
 
         with warnings.catch_warnings():
-            warnings.simplefilter("error")  # it warns of what it leaves out, and guesses on
+            warnings.simplefilter("ignore")  # of what is deprecated in matplotlib
+            warnings.simplefilter("error", UserWarning)  # of what it leaves out
             return mpl_to_plotly(figure)
     except Exception:  # another library's guesses at a third one's insides fail in many ways
         return None

@@ -54,9 +54,10 @@ def array_of(tensor: Any) -> Array:
     import numpy as np  # noqa: PLC0415
 
     tensor = tensor.detach().cpu()
-    if tensor.is_floating_point():
-        tensor = tensor.float()
-    found: Array = np.asarray(tensor.numpy())
+    try:
+        found: Array = np.asarray(tensor.numpy())
+    except TypeError:
+        found = np.asarray(tensor.float().numpy())
     return found
 
 
