@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from .values import Key, decode, encode
+from .values import Key, Marks, decode, encode
 
 Stamp = tuple[int, str]  # microseconds since the epoch, and the writer id that breaks ties
 
@@ -29,7 +29,7 @@ class Assignment(NamedTuple):
 class Params:
     """The live assignments of one run."""
 
-    __slots__ = ("_groups", "_newest", "_root", "_tree")
+    __slots__ = ("_groups", "_newest", "_root", "_tree", "marks")
 
     def __init__(self) -> None:
         self._root: Assignment | None = None
@@ -37,6 +37,7 @@ class Params:
         self._groups: dict[str | int, dict[Key, Assignment]] = {}
         self._newest: Stamp = (0, "")
         self._tree: dict[Any, Any] | None = None
+        self.marks: Marks = {}  # which dictionaries in the tree are objects
 
     def assign(self, key: Key, stamp: Stamp, value: Any) -> None:
         """Take in one assignment; `value` is tagged JSON or UNSET."""
@@ -68,19 +69,20 @@ class Params:
         self._newest = max(self._newest, stamp)
 
     def tree(self) -> dict[Any, Any]:
-        """Return the parameters as nested dictionaries. Shared: do not change it."""
+        """Return the parameters as nested dictionaries. Shared: do not change it. An object is its state."""
         if self._tree is None:
             self._tree = self._build()
         return self._tree
 
     def _build(self) -> dict[Any, Any]:
         tree: dict[Any, Any] = {}
+        self.marks = {}
         if self._root is not None and isinstance(self._root.value, dict):
-            tree = decode(self._root.value)
+            tree = decode(self._root.value, self.marks)
         live = [(a.stamp, key, a.value) for group in self._groups.values() for key, a in group.items()]
         live.sort(key=lambda item: item[0])  # stable: equal stamps keep the order of the log
         for _, key, value in live:
-            _put(tree, key, value)
+            _put(tree, key, value, self.marks)
         return tree
 
     def get(self, key: Key, default: Any = None) -> Any:
@@ -119,7 +121,7 @@ class Params:
         return params
 
 
-def _put(tree: dict[Any, Any], key: Key, value: Any) -> None:
+def _put(tree: dict[Any, Any], key: Key, value: Any, marks: Marks) -> None:
     here: Any = tree
     for part in key[:-1]:
         below = here.get(part)
@@ -132,4 +134,4 @@ def _put(tree: dict[Any, Any], key: Key, value: Any) -> None:
         here.pop(key[-1], None)
     else:
         here.pop(key[-1], None)  # a key assigned again moves to the end, as its stamp says
-        here[key[-1]] = decode(value)
+        here[key[-1]] = decode(value, marks)

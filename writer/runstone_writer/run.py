@@ -18,12 +18,14 @@ from .errors import MissingKeyError, MissingRunError, ReadOnlyError, UsageError,
 from .identity import sequence_identity
 from .layout import Layout, check_hash, find_repo, new_hash, open_repo
 from .log import LogWriter
+from .tracked import NUMBER, check_kind, checked_number, encoded_value
 from .values import as_number, decode, encode, normal_key, show_key
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from .history import History
+    from .media.blob import Blob
     from .state import RunState
 
 Durability = Literal["accepted", "written", "durable"]
@@ -131,9 +133,11 @@ class Run:
     ) -> None:
         """Append one point to the sequence called `name` in `context`; it is written on return.
 
-        `value` is a number, a numpy or 0-d tensor scalar, or a dictionary of several (then without `name`;
-        all get the same step). Without `step`, one more than the highest so far in this writer, from 0.
-        NaN and infinities are kept. Raises ValueError for a value or step that is not a number.
+        `value` is a number, a numpy or 0-d tensor scalar, an Image, Audio, Text, Distribution, Figure or other
+        CustomObject, a list of objects of one kind, or a dictionary of several values (then without `name`; all
+        get the same step). Without `step`, one more than the highest so far in this writer, from 0. NaN and
+        infinities are kept. Raises UsageError (a ValueError) for a value or step that is none of these, and for
+        a kind of value that the sequence does not have.
         """
         try:
             series = self._series[name if not context else (name, *context.items())]
@@ -143,7 +147,7 @@ class Run:
         if type(value) is not float or value - value:
             if isinstance(value, dict):
                 raise UsageError("'name' should be None when tracking values dictionary.")
-            value = _checked_value(value)
+            value = checked_number(value, name)
         if epoch is not None:
             epoch = _checked_epoch(epoch)
         if step is None:
@@ -163,9 +167,9 @@ class Run:
         if isinstance(value, dict):
             if name is not None:
                 raise UsageError("'name' should be None when tracking values dictionary.")
-            checked = [(_checked_name(key), _checked_value(item)) for key, item in value.items()]
+            checked = [(_checked_name(key), encoded_value(item)) for key, item in value.items()]
         else:
-            encoded = _checked_value(value)
+            encoded = encoded_value(value)
             if name is None:
                 raise UsageError("'name' should not be None.")
             checked = [(_checked_name(name), encoded)]
@@ -173,16 +177,20 @@ class Run:
         step = None if step is None else _checked_step(step)
         epoch = None if epoch is None else _checked_epoch(epoch)
         with self._mutex:
-            for key, encoded in checked:
-                series = self._series_of(key, context)
+            places = [self._series_of(key, context, kind) for key, (kind, _, _) in checked]
+        for series, (_, (_, item, blobs)) in zip(places, checked, strict=True):
+            with self._mutex:
                 at = series.next_step if step is None else step
                 if at >= series.next_step:
                     if at >= _STEPS_END:
                         raise _odd_step(at)
                     series.next_step = at + 1
-                log.point(series.number, at, encoded, epoch)
+                if not blobs:
+                    log.point(series.number, at, item, epoch)
+            if blobs:  # they may be large: nobody waits for them
+                log.point_with(blobs, series.number, at, item, epoch)
 
-    def _series_of(self, name: str, context: dict[Any, Any]) -> _Series:
+    def _series_of(self, name: str, context: dict[Any, Any], kind: str) -> _Series:
         """Return the series, declared if need be: before its first point, and once more before its second."""
         encoded = encode(context, ("context",))
         identity = sequence_identity(name, encoded)
@@ -190,19 +198,15 @@ class Run:
         if series is None:
             known = self._fresh_state().find(name, encoded) if self._resumed else None
             start = 0 if known is None or known.summary is None else known.summary + 1
-            kind = "number" if known is None else known.kind
+            there = kind if known is None else known.kind
+            check_kind(name, there, kind)
             # One step each, so that a signal handler that tracks cannot take the same number in between.
-            series = self._known.setdefault(identity, _Series(next(self._numbers), kind, start))
-        if series.kind != "number":
-            raise UsageError(
-                f"Cannot log value on sequence {name!r}. Incompatible data types.",
-                hint="It holds what the process prints: take another name, or "
-                "Run(capture_terminal_logs=False).",
-            )
+            series = self._known.setdefault(identity, _Series(next(self._numbers), there, start))
+        check_kind(name, series.kind, kind)
         if series.declared < 2:
             self._writable().declare(series.number, name, encoded, series.kind)
             series.declared += 1
-        elif not self._closed:
+        elif kind == NUMBER and not self._closed:
             self._remember(name, context, series)
         return series
 
@@ -221,14 +225,18 @@ class Run:
     def set(self, key: Any, value: Any, strict: bool = True) -> None:
         """Set the parameter `key` ("a", ("a", "b") for a nested one, ... for all): what was there is replaced.
 
-        Raises TypeError, naming the key, for a value that cannot be kept exactly; with ``strict=False``
-        its ``repr`` is kept instead.
+        Images and other objects may be parameters, or parts of one. Raises TypeError, naming the key, for a value
+        that cannot be kept exactly; with ``strict=False`` its ``repr`` is kept instead.
         """
         path = normal_key(key)
-        data = encode(value, path, strict)
+        blobs: list[Blob] = []
+        data = encode(value, path, strict, blobs)
         if not path and not isinstance(decode(data), dict):
             raise ValueTypeError(f"all parameters together are a dictionary, not {type(value).__name__}")
-        self._append("set", key=encode(list(path)), value=data)
+        if blobs:
+            self._writable().append_with(blobs, "set", key=encode(list(path)), value=data)
+        else:
+            self._append("set", key=encode(list(path)), value=data)
 
     def __delitem__(self, key: Any) -> None:
         path = normal_key(key)
@@ -244,13 +252,24 @@ class Run:
                 f"run {self.hash} has no parameter {show_key(path)}",
                 hint=f"It has: {', '.join(map(repr, list(self._fresh_state().params.tree())[:20])) or 'none'}.",
             )
-        return _copied(value)
+        return self._given(value)
 
     def get(self, key: Any, default: Any = None, strict: bool = True, resolve_objects: bool = False) -> Any:
-        """Return the parameter `key`, or `default`."""
-        del strict, resolve_objects
+        """Return the parameter `key`, or `default`. With `resolve_objects`, an object is a dictionary of its state."""
+        del strict
         value = self._fresh_state().params.get(normal_key(key), _MISSING)
-        return default if value is _MISSING else _copied(value)
+        if value is _MISSING:
+            return default
+        return _copied(value) if resolve_objects else self._given(value)
+
+    def _given(self, value: Any) -> Any:
+        """Return a copy of what stands in the tree of parameters, with the objects in it."""
+        marks = self._fresh_state().params.marks
+        if not marks:
+            return _copied(value)
+        from .media.objects import restore  # noqa: PLC0415 - most runs have no objects
+
+        return restore(self._layout, value, marks)
 
     # -- properties ------------------------------------------------------------------------------------
 
@@ -465,20 +484,6 @@ def _open_log(layout: Layout, run: str, durability: str) -> LogWriter:
             hint="docs/durability.md says what each of them survives.",
         )
     return LogWriter(layout, run, durable=durability == "durable")
-
-
-def _checked_value(value: Any) -> Any:
-    kind = type(value)
-    if kind is not int and kind is not float:
-        if isinstance(value, list | tuple) and len(value) == 1:
-            value = value[0]
-        number = value if isinstance(value, int | float) else as_number(value)
-        if number is None:
-            raise UsageError(f"Input type {kind} is neither python number nor AimObject")
-        value = float(number) if isinstance(number, float) else int(number)
-    if isinstance(value, float):
-        return value if value - value == 0.0 else repr(value)
-    return value if -(2**63) <= value < 2**64 else {"$int": hex(value)}
 
 
 def _checked_step(step: Any) -> float:
