@@ -31,8 +31,11 @@ def search(budget: Budget, run: RunView, wanted: Any) -> bool | None:
     text = run.text
     budget.forgive(time.process_time() - began)
     for word in words_in(folded(wanted)):
-        budget.work(STEPS)
         budget.scan(len(text))
+        budget.work(STEPS)
+        if word not in text:
+            return False
+        budget.work(len(word))  # what it takes to make a pattern
         if not _alone(word).search(text):
             return False
     return True
