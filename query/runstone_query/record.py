@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -17,13 +17,18 @@ from runstone_indexer.states import ARCHIVED, StateFile, load_state
 from runstone_writer.params import Params
 from runstone_writer.state import RunState
 
+if TYPE_CHECKING:
+    from .past import Moment
+
 TailChunks = dict[int, list[tuple[int, Chunk]]]  # place of the sequence -> (place of the writer, points)
 
 
 class Record:
     """The state of a run at one moment, and the way to its points. Loads only what is asked for."""
 
-    __slots__ = ("_data", "_file", "_params", "_row", "_state", "_tail", "created", "generation", "number")
+    __slots__ = (
+        "_data", "_file", "_params", "_row", "_state", "_tail", "created", "generation", "moment", "number",
+    )  # fmt: skip
 
     def __init__(self, generation: Generation | None, number: int | None, created: int) -> None:
         self.generation = generation
@@ -35,6 +40,7 @@ class Record:
         self._params: dict[Any, Any] | None = None
         self._state: RunState | None = None
         self._tail: TailChunks = {}
+        self.moment: Moment | None = None  # when this is how the run was in the past
 
     @classmethod
     def indexed(cls, generation: Generation, file: StateFile, row: int) -> Record:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
-from typing import Any, Self, TypedDict, Unpack
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
 
 from runstone_indexer.states import ENDED
 from runstone_writer.errors import MissingRepoError, MissingRunError, ReadOnlyError, UsageError
@@ -20,6 +21,9 @@ from .run import StoredRun, append_edit
 from .selection import Explanation, Matches
 from .sequences import KINDS
 from .snapshot import Snapshots
+
+if TYPE_CHECKING:
+    from .past import PastRepo
 
 
 class Ordering(TypedDict, total=False):
@@ -251,6 +255,23 @@ class Repo:
     ) -> dict[str, dict[str, list[dict[str, Any]]]]:
         """Return, for each type asked for ("metric", "images", ...), the contexts of each name in any run."""
         return sequence_info(self._all_records(), sequence_types)
+
+    # -- the past --------------------------------------------------------------------------------------
+
+    def at(self, time: datetime | date | float | str) -> PastRepo:
+        """Return the repository as it stood at a moment: it answers every query, and changes nothing.
+
+        `time` is a datetime, seconds since the epoch (such as ``run.creation_time``), or a text such as
+        ``"2026-11-22 14:30"``. What has no time zone is meant in the local one. (``run.created_at`` is naive and
+        in UTC, as in Aim: take ``run.creation_time``.) An event is in if its writer's clock said `time` or earlier:
+        runs and points that came later are absent, runs that were deleted later are there.
+
+        There is no index of the past: the first question reads every log up to then. Runs whose bytes `gc` has
+        removed are in no past. Raises UsageError for what is no time.
+        """
+        from .past import PastRepo  # noqa: PLC0415 - it is a Repo itself
+
+        return PastRepo(self.layout, time)
 
     def close(self) -> None:
         """Let go of the index's files. The repository may be asked again, and opens them again."""
