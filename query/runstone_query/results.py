@@ -20,6 +20,7 @@ from .ordering import Order
 from .policy import compile_query
 from .record import Record
 from .reference import LabelView, Reference
+from .report import QueryReportMode
 from .run import StoredRun
 from .selection import Explanation, Matches, Rows, Selection
 from .sequences import KINDS, Metric, Sequence
@@ -38,6 +39,7 @@ class Result:
     """The answer to one query. It is computed when first asked for, and then stays as it is."""
 
     def __init__(self, repo: Repo, query: Query, order: Order) -> None:
+        self.report_mode = QueryReportMode.DISABLED
         self._repo = repo
         self._order = order
         self._query = query
@@ -87,6 +89,12 @@ class Result:
 
     def _evaluate(self, selection: Selection) -> Any:
         raise NotImplementedError
+
+    def _with_progress(self, items: Iterator[RunItem]) -> Iterator[Any]:
+        if self.report_mode is not QueryReportMode.PROGRESS_TUPLE:
+            return items
+        total = len(self._matches())
+        return ((item, (count, total)) for count, item in enumerate(items, 1))
 
     def _holds(self, record: Record, run: RunView, sequence: Any, explanation: Explanation) -> bool:
         self._budget.reset()
@@ -141,10 +149,16 @@ class RunResult(Result):
         """Return the matching runs, in order."""
         return list(self)
 
-    def iter_runs(self) -> Iterator[RunItem]:
-        """Yield an item with `.run` for each match, as in Aim."""
-        for run in self:
-            yield RunItem(run, None)
+    def iter_runs(self) -> Iterator[Any]:
+        """Yield an item with `.run` for each match, as in Aim.
+
+        With QueryReportMode.PROGRESS_TUPLE, yield (item, (how many so far, how many in all)).
+        """
+        return self._with_progress(RunItem(run, None) for run in self)
+
+    def iter(self) -> Iterator[StoredRun]:
+        """Yield the matching runs, in order."""
+        return iter(self)
 
     def __iter__(self) -> Iterator[StoredRun]:
         return (StoredRun(self._repo, record) for record in self._matches())
@@ -252,14 +266,24 @@ class SequenceResult(Result):
         return kept
 
     def __iter__(self) -> Iterator[Any]:
-        for item in self.iter_runs():
+        for item in self._items():
             yield from item
+
+    def iter(self) -> Iterator[Any]:
+        """Yield the matching sequences, in order."""
+        return iter(self)
 
     def __len__(self) -> int:
         return sum(len(stored) for _, stored in self._matches())
 
-    def iter_runs(self) -> Iterator[RunItem]:
-        """Yield, for each run with a match, an item with `.run` that iterates over the matching sequences."""
+    def iter_runs(self) -> Iterator[Any]:
+        """Yield, for each run with a match, an item with `.run` that iterates over the matching sequences.
+
+        With QueryReportMode.PROGRESS_TUPLE, yield (item, (how many so far, how many in all)).
+        """
+        return self._with_progress(self._items())
+
+    def _items(self) -> Iterator[RunItem]:
         make = Metric if self._query.entity == "metric" else Sequence
         matches = self._matches()
         for start in range(0, len(matches), PREFETCHED_RUNS):

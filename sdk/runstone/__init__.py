@@ -27,11 +27,13 @@ from ._version import __version__
 if TYPE_CHECKING:
     from runstone_query.context import Context
     from runstone_query.repo import Repo
+    from runstone_query.report import QueryReportMode
     from runstone_query.sequences import Metric
 
 _LAZY = {
     "Context": "runstone_query.context",
     "Metric": "runstone_query.sequences",
+    "QueryReportMode": "runstone_query.report",
     "Repo": "runstone_query.repo",
 }
 
@@ -45,6 +47,7 @@ __all__ = [
     "MissingRepoError",
     "MissingRunError",
     "QueryError",
+    "QueryReportMode",
     "ReadOnlyError",
     "Repo",
     "Run",
