@@ -204,16 +204,17 @@ class _Collection:
             os.rmdir(os.path.join(self._layout.root, INCOMING))
 
 
-def forget(repo: Repo, runs: Iterable[str]) -> None:
+def forget(repo: Repo, runs: Iterable[str], *, full: bool = True) -> None:
     """Take runs whose folders are gone out of the index, and their hints away. A matter of space and speed alone.
 
+    With ``full=False`` only those that have a hint, which is quicker: so has a run that was deleted just now.
     As long as the index has not forgotten a run that it does not know to be deleted, its hint says so.
     """
     layout = repo.layout
     repo.close()
     if os.path.isdir(layout.index):
         try:
-            Indexer(layout).run_once(full=True)
+            Indexer(layout).run_once(full=full)
         except OSError:  # somebody else is at it, or nothing can be written: the next pass does it
             return
     for run in runs:

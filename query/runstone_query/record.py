@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from runstone_indexer.chunk import EMPTY, Chunk, merge
+from runstone_indexer.chunk import EMPTY, Chunk, between, merge
 from runstone_indexer.columns import DamagedColumnsError
 from runstone_indexer.discovery import look_into
 from runstone_indexer.generation import Generation
@@ -121,6 +121,18 @@ class Record:
         if self.generation is None or self.number is None:
             return []
         return self.generation.chunks(self.number, place)
+
+    def chunk_between(
+        self, place: int, low: float | None, high: float | None, found: list[Found] | None = None
+    ) -> Chunk:
+        """Return the points of some steps (see `between`), in order, without reading or copying the others."""
+        stored = self._stored(place) if found is None else found
+        parts = [(by, between(chunk, low, high)) for by, chunk in [*stored, *self._tail.get(place, ())]]
+        parts = [(by, part) for by, part in parts if len(part.steps)]
+        if len(parts) == 1 and parts[0][1].ordered:
+            return parts[0][1]
+        writers = list(self.state.writers) if parts else []
+        return merge([(writers[by], part) for by, part in parts])[0] if parts else EMPTY
 
     def points(self, place: int) -> tuple[Chunk, list[str], Any]:
         """Return a sequence's points in order, their writers, and whose of them each point is (or None)."""

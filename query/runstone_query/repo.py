@@ -332,7 +332,7 @@ class Repo:
         from .transfer import move_run  # noqa: PLC0415
 
         move_run(self._movable(), run_hash, self._writable_repo(dest_repo))
-        forget(self, [run_hash])
+        forget(self, [run_hash], full=False)
 
     def copy_runs(
         self, run_hashes: list[str], dest_repo: Repo | str | os.PathLike[str]
@@ -358,7 +358,7 @@ class Repo:
 
         dest = self._writable_repo(dest_repo)
         done = _each(run_hashes, lambda run: move_run(self._movable(), run, dest), "move")
-        forget(self, [run for run in run_hashes if run not in done[1]])
+        forget(self, [run for run in run_hashes if run not in done[1]], full=False)
         return done
 
     def _movable(self) -> Self:

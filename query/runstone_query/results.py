@@ -27,8 +27,7 @@ from .sequences import KINDS, Metric, Sequence
 from .views import RunView, SequenceView
 
 if TYPE_CHECKING:
-    import pandas as pd
-
+    from .columnset import Backend
     from .repo import Repo
 
 COLUMNS_FROM = 64  # candidates in one file from which evaluating whole columns pays
@@ -171,16 +170,19 @@ class RunResult(Result):
         include_context: bool = True,
         include_props: bool = True,
         include_params: bool = True,
-    ) -> pd.DataFrame:
-        """Return a pandas DataFrame with a row per run: hash, properties, parameters. Needs pandas.
+        backend: Backend = "pandas",
+    ) -> Any:
+        """Return a data frame with a row per run: hash, properties, parameters.
 
         The first four arguments are Aim's and say nothing about runs. A parameter that is called like a
-        property is in the column ``params.<name>``; lists are JSON text.
+        property is in the column ``params.<name>``; lists are JSON text. `backend` is "pandas", "polars" or
+        "arrow" (a ``pyarrow.Table``): ImportError says what to install if it is missing. In the last two, a
+        parameter that is of different kinds in different runs is text.
         """
         del only_last, include_run, include_name, include_context
         from .frames import run_frame  # noqa: PLC0415 - pandas is loaded only where a frame is asked for
 
-        return run_frame(self, include_props=include_props, include_params=include_params)
+        return run_frame(self, include_props=include_props, include_params=include_params, backend=backend)
 
 
 class SequenceResult(Result):
@@ -301,11 +303,14 @@ class SequenceResult(Result):
         include_context: bool = True,
         include_props: bool = True,
         include_params: bool = True,
-    ) -> pd.DataFrame:
-        """Return a pandas DataFrame with a row per point of every matching metric. Needs pandas.
+        backend: Backend = "pandas",
+    ) -> Any:
+        """Return a data frame with a row per point of every matching sequence.
 
         With `include_run` there are ``run.hash``, the run's properties (``run.name``, ...) if `include_props`,
-        and its parameters (``run.hparams.lr``, ...) if `include_params`.
+        and its parameters (``run.hparams.lr``, ...) if `include_params`. `backend` is "pandas", "polars" or
+        "arrow", as in a result of runs. The column ``time`` is naive and local in pandas, as in Aim; in the other
+        two it is in UTC and says so.
         """
         from .frames import metric_frame  # noqa: PLC0415
 
@@ -317,6 +322,7 @@ class SequenceResult(Result):
             include_props=include_props,
             include_params=include_params,
             only_last=only_last,
+            backend=backend,
         )
 
 

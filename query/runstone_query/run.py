@@ -16,10 +16,9 @@ from runstone_writer.run import Run as WritingRun
 from runstone_writer.state import RunState
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from runstone_writer.changes import Change
 
+    from .columnset import Backend
     from .context import Context
     from .record import Record
     from .repo import Repo
@@ -60,11 +59,13 @@ class Run(WritingRun):
         for metric in self.metrics():
             yield metric.name, metric.context, self
 
-    def dataframe(self, include_props: bool = True, include_params: bool = True) -> pd.DataFrame:
-        """Return the run as a pandas DataFrame of one row. Needs pandas."""
+    def dataframe(
+        self, include_props: bool = True, include_params: bool = True, backend: Backend = "pandas"
+    ) -> Any:
+        """Return the run as a data frame of one row, of the library `backend`: pandas, polars or arrow."""
         from .frames import run_frame  # noqa: PLC0415
 
-        return run_frame([self], include_props=include_props, include_params=include_params)
+        return run_frame([self], include_props=include_props, include_params=include_params, backend=backend)
 
     def history(
         self, key: Any = None, of: Literal["params", "props", "tags", "life"] | None = None
