@@ -274,8 +274,12 @@ def test_temporary_files_go_after_a_day_and_nothing_else_does(repo):
     temporary = Path(repo.layout.root, "format.json.1.abcd.tmp")
     temporary.write_bytes(b"1")
     os.utime(temporary, (0, 0))
+    partial = Path(repo.layout.blobs, "ab", "ab12.77-cd.partial")
+    partial.parent.mkdir(parents=True)
+    partial.write_bytes(b"1234")
+    os.utime(partial, (0, 0))
     done = repo.gc()
-    assert (done.leftovers, done.leftover_bytes) == (4, 9)
+    assert (done.leftovers, done.leftover_bytes) == (5, 13)
     there = {path.name for path in folder(repo, hash_of(0)).iterdir() if not path.name.endswith(".jsonl")}
     assert there == set(kept)
     assert not copy.parent.exists()

@@ -103,6 +103,34 @@ def test_the_end_of_time_is_now(tmp_path):
         assert compare(past.record(run), now.record(run)) == ""
 
 
+GOLDEN = Path(__file__).parent / "golden"
+
+
+@pytest.mark.parametrize("dt", [0, 204, 205, 1100, 2199, 2200, 3300, 4399, 4400, 5500, 6599, 6600])
+def test_a_writer_that_went_on_in_another_part_is_cut_like_any_other(tmp_path, dt):
+    """The second part begins with lines of the first one: each counts once, and from its own time on."""
+    layout, writer = new_repo(tmp_path), "19a0b5c1d2e-00c0ffee0002"
+    for name, golden in ((f"{writer}.jsonl", "parts-v1.jsonl"), (f"{writer}.1.jsonl", "parts-v1.1.jsonl")):
+        path = Path(layout.log_path("5f1e9c0ffee0ddba11ca5cad", name))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes((GOLDEN / golden).read_bytes())
+    past = Repo(layout).at((writer_time(writer) + dt) / 1e6)
+    points = {1100: 0.5, 2200: 0.625, 3300: 0.75, 4400: 0.8125, 5500: 0.875}
+    assert len(past.list_all_runs()) == (dt >= 205)
+    values = [value for metric in past.query_metrics() for value in metric.values.values_list()]
+    assert values == [value for time, value in points.items() if time <= dt]
+    assert len(past.list_active_runs()) == (205 <= dt < 6600)
+
+
+def test_what_is_wrong_with_one_run_keeps_no_other_from_being_asked(tmp_path):
+    layout = new_repo(tmp_path)
+    write_run(layout, 1)
+    Path(layout.log_path(hash_of(2), "19a0b5c1d2e-00c0ffee0001.jsonl")).mkdir(parents=True)
+    past = Repo(layout).at("9999-01-01")
+    assert past.list_all_runs() == [hash_of(1)]
+    assert "cannot be read" in past.snapshots.tail(hash_of(2)).problems[0].reason
+
+
 # -- real runs ------------------------------------------------------------------------------------------------
 
 

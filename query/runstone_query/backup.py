@@ -45,9 +45,11 @@ def back_up(source: Layout, dest: str | os.PathLike[str], progress: Progress | N
     # blobs that the backup's logs name are there, as a writer puts a blob in place before the line that names it.
     ends = list(_ends(source, done))
     _copy_blobs(source, target, done)
+    folders: set[str] = set()  # with new names, to be made durable together
     for count, (run, name, end) in enumerate(ends):
         try:
-            _bring_up(source, target, run, name, end, done)
+            if _bring_up(source, target, run, name, end, done):
+                folders.add(target.run_folder(run))
         except FileNotFoundError:  # collected in the meantime
             continue
         except OSError as error:
@@ -55,6 +57,9 @@ def back_up(source: Layout, dest: str | os.PathLike[str], progress: Progress | N
             done.problems.append(Problem(path, 0, 0, f"cannot be copied: {error.strerror or error}"))
         if progress is not None:
             progress(count + 1, len(ends))
+    above = {os.path.dirname(folder) for folder in folders}
+    for folder in (*sorted(folders), *sorted(above), target.logs):
+        sync_folder(folder)
     done.runs = sum(1 for _ in sweep(target))
     return done
 
@@ -98,11 +103,12 @@ def _copy_blobs(source: Layout, target: Layout, done: Backup) -> None:
             done.blob_bytes += size
 
 
-def _bring_up(source: Layout, target: Layout, run: str, name: str, end: int, done: Backup) -> None:
+def _bring_up(source: Layout, target: Layout, run: str, name: str, end: int, done: Backup) -> bool:
+    """Copy what is new of a log; return whether its name is new."""
     here, there = source.log_path(run, name), target.log_path(run, name)
     start = _common(here, there, end, done)
     if start is None or start >= end:
-        return
+        return False
     make_folder(target.run_folder(run))
     leave_hint(target, run, log_order(name)[0])
     if start:
@@ -113,6 +119,7 @@ def _bring_up(source: Layout, target: Layout, run: str, name: str, end: int, don
     done.log_bytes += end - start
     if not intact(there, start, end):
         done.problems.append(Problem(there, start, end, "damaged lines, as in the original"))
+    return not start
 
 
 def _common(here: str, there: str, end: int, done: Backup) -> int | None:
@@ -167,9 +174,6 @@ def _copy_new(here: str, there: str, end: int) -> None:
     finally:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
-    folder = os.path.dirname(there)
-    for name in (folder, os.path.dirname(folder), os.path.dirname(os.path.dirname(folder))):
-        sync_folder(name)
 
 
 def intact(path: str, start: int, end: int) -> bool:

@@ -63,8 +63,7 @@ def copy_blob(source: Layout, dest: Layout, name: str) -> int:
     Raises OSError if that cannot be done, CorruptionError if what is in it does not fit its name.
     """
     target = blob_path(dest, name)
-    with contextlib.suppress(FileNotFoundError):
-        os.utime(target)  # gc leaves a blob alone that was found to be there a moment ago
+    if _is_there(target):
         return 0
     make_folder(os.path.dirname(target))
     temporary = os.path.join(os.path.dirname(target), f".{name}.{os.getpid()}.{os.urandom(4).hex()}")
@@ -87,6 +86,17 @@ def copy_blob(source: Layout, dest: Layout, name: str) -> int:
     sync_folder(os.path.dirname(target))
     sync_folder(dest.blobs)
     return size
+
+
+def _is_there(path: str) -> bool:
+    """Whether a blob is there. It is touched: gc leaves alone what was found to be there a moment ago."""
+    try:
+        os.utime(path)
+    except FileNotFoundError:
+        return False
+    except PermissionError:  # somebody else's, in a folder that many share
+        return os.path.exists(path)
+    return True
 
 
 def _names_in(folder: str) -> list[str]:

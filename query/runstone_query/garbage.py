@@ -26,6 +26,7 @@ from .trash import Trash
 GRACE_SECONDS = 7 * 24 * 3600.0
 BLOB_SECONDS = 3600.0  # a writer puts a blob in place before the line that names it
 LEFTOVER_SECONDS = 24 * 3600.0
+PARTIAL = ".partial"  # ends the name of a blob that is being written
 INCOMING = "incoming"  # where copies of runs are made, before they are put in place whole
 
 _GONE = re.compile(r"\.gone-([0-9a-f]{64})")
@@ -175,8 +176,6 @@ class _Collection:
             os.unlink(gone)
         except FileNotFoundError:  # somebody else is collecting too
             return False
-        with contextlib.suppress(OSError):
-            os.rmdir(os.path.dirname(blob.path))
         return True
 
     def settle_blobs(self) -> None:
@@ -246,6 +245,10 @@ def _leftovers(layout: Layout) -> Iterator[tuple[str, os.stat_result]]:
     """Yield temporary files, and copies of runs that were never finished."""
     for folder in (layout.logs, layout.live, layout.blobs):
         yield from _dotted(folder)
+    for path, status in _files(layout.blobs):
+        name = os.path.basename(path)
+        if name.endswith(PARTIAL) and not name.startswith("."):
+            yield path, status
     for folder, keep in ((layout.root, re.compile(r".+\.tmp")), (os.path.join(layout.root, INCOMING), None)):
         with contextlib.suppress(OSError), os.scandir(folder) as entries:
             for entry in entries:

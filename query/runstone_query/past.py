@@ -95,22 +95,25 @@ class PastTail:
 
     def update(self) -> None:
         """Read the run, unless its logs are as they were the last time."""
-        run = self.state.run
         try:
-            sizes = look_into(self._layout, run).sizes
-        except OSError as error:
-            reason = f"cannot be read: {error.strerror}"
-            self.problems = [Problem(self._layout.run_folder(run), 0, 0, reason)]
-            return
-        if sizes == self._sizes:
-            return
+            sizes = look_into(self._layout, self.state.run).sizes
+            if sizes != self._sizes:
+                self._read(sizes)
+                self._sizes = sizes
+        except Exception as error:  # whatever is wrong with one run, the others can be asked
+            where = self._layout.run_folder(self.state.run)
+            self.problems = [Problem(where, 0, 0, f"cannot be read: {type(error).__name__}: {error}")]
+            self.state, self._sizes = RunState(self.state.run), {}
+
+    def _read(self, sizes: dict[str, int]) -> None:
+        run = self.state.run
         ends = {name: self._end(name, size) for name, size in sizes.items()}
         ends = {name: end for name, end in ends.items() if end}
         going_on = frozenset(log_order(name)[0] for name, size in sizes.items() if ends.get(name, 0) < size)
-        self._sizes, self._chunks = sizes, {}
         reading = read_until(self._layout, run, ends)
         self.state = reading.state if reading.extent else RunState(run)
         self.problems = reading.damage + reading.unread
+        self._chunks = {}
         for place, by, chunk in reading.chunks:
             self._chunks.setdefault(place, []).append((by, chunk))
         self._at = Moment(self._moment / 1e6, ends, going_on)
