@@ -32,8 +32,9 @@ SHOWN = 20
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 @json_option
 def gc(repo: str | None, grace: float, now: bool, dry_run: bool, yes: bool, as_json: bool) -> None:
-    """Remove the bytes of deleted runs, blobs that no log names, and temporary files.
+    """Remove for good what was deleted or is left over.
 
+    That is the bytes of deleted runs, blobs that no log names, and temporary files of killed processes.
     What is removed cannot be restored. A run that is being written stays, whatever was deleted.
 
     \b
@@ -82,9 +83,9 @@ def _say(done: Collected) -> None:
 @repo_option
 @json_option
 def backup(dest: str, repo: str | None, as_json: bool) -> None:
-    """Copy the repository to the folder DEST, or bring the copy there up to date.
+    """Copy what is new to the backup in the folder DEST.
 
-    Only what is new is copied. Runs may be written meanwhile. The copy is a repository itself, without an index.
+    The first time that is everything. Runs may be written meanwhile. The copy is a repository itself, without an index.
     Nothing is ever removed from it. Ends with exit code 1 if something could not be copied or is damaged.
 
     \b
