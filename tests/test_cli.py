@@ -19,8 +19,8 @@ from runstone_indexer.indexer import Indexer
 from runstone_writer.lines import frame
 
 COMMANDS = (
-    "init", "query", "runs ls", "runs show", "runs rm", "runs restore", "runs archive", "runs tag", "tail",
-    "index", "reindex", "status", "fsck",
+    "init", "query", "runs ls", "runs show", "runs rm", "runs restore", "runs archive", "runs tag", "runs copy",
+    "runs move", "history", "tail", "index", "reindex", "status", "fsck", "gc", "backup",
 )  # fmt: skip
 
 
@@ -55,10 +55,13 @@ def test_the_version_is_told():
 
 @pytest.mark.parametrize("command", [c for c in COMMANDS if c != "init"])
 def test_without_a_repository_every_command_fails_with_what_to_do(tmp_path, command):
-    arguments = {"runs tag": ["best", "x"], "query": []}.get(
-        command, ["x"] if " " in command or command == "tail" else []
-    )
-    arguments = [] if command == "runs ls" else arguments
+    one = ["x"] if command.startswith("runs ") or command in ("tail", "history", "backup") else []
+    arguments = {
+        "runs tag": ["best", "x"],
+        "runs copy": ["x", "--to", "there"],
+        "runs move": ["x", "--to", "there"],
+        "runs ls": [],
+    }.get(command, one)
     done = runstone(*command.split(), *arguments, cwd=tmp_path, code=1)
     assert done.stdout == ""
     assert done.stderr.splitlines() == [

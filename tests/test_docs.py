@@ -25,11 +25,14 @@ def test_the_page_on_the_command_line_is_what_the_program_says():
 
 def test_the_page_on_the_command_line_has_every_command():
     headings = re.findall(r"^## runstone ?(.*)$", (TOP / "docs/cli.md").read_text(), re.MULTILINE)
-    runs = [f"runs {name}" for name in ("archive", "ls", "restore", "rm", "show", "tag")]
-    assert headings == ["", "init", "query", "runs", *runs, "tail", "index", "reindex", "status", "fsck"]
+    runs = [f"runs {name}" for name in ("archive", "copy", "ls", "move", "restore", "rm", "show", "tag")]
+    rest = ["history", "tail", "index", "reindex", "status", "fsck", "gc", "backup"]
+    assert headings == ["", "init", "query", "runs", *runs, *rest]
 
 
-PAGES = ["README.md", "CHANGELOG.md", "docs/cli.md", "docs/durability.md", "docs/media.md"]
+PAGES = [
+    "README.md", "CHANGELOG.md", "docs/cli.md", "docs/durability.md", "docs/history.md", "docs/media.md", "docs/repo.md",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("page", PAGES)

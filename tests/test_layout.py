@@ -35,6 +35,9 @@ HEAVY = (
     "PIL",
     "matplotlib",
     "plotly",
+    "polars",
+    "pyarrow",
+    "psutil",
 )
 NO_NOUNS = {"base", "common", "helpers", "misc", "util", "utils"}
 LONGEST = 600
@@ -43,16 +46,21 @@ PUBLIC = [
     "runstone",
     "runstone_indexer.indexer",
     "runstone_query.arrays",
+    "runstone_query.backup",
     "runstone_query.catalogue",
     "runstone_query.context",
     "runstone_query.frames",
+    "runstone_query.garbage",
     "runstone_query.health",
+    "runstone_query.past",
     "runstone_query.repo",
+    "runstone_query.report",
     "runstone_query.results",
     "runstone_query.run",
     "runstone_query.sequences",
     "runstone_query.snapshot",
     "runstone_query.verify",
+    "runstone_writer.changes",
     "runstone_writer.errors",
     "runstone_writer.media.audio",
     "runstone_writer.media.custom",
@@ -190,7 +198,7 @@ with runstone.Run(system_tracking_interval=None, capture_terminal_logs=False) as
 def test_a_repo_loads_what_it_needs_when_it_is_used(tmp_path):
     loaded = loaded_by("import runstone\nrunstone.Repo", tmp_path).split()
     assert {"tantivy", "RestrictedPython"} <= set(loaded)
-    assert not {"watchdog", "click", "rich", "pandas"} & set(loaded)
+    assert not {"watchdog", "click", "rich", "pandas", "polars", "pyarrow"} & set(loaded)
 
 
 @pytest.mark.slow

@@ -52,6 +52,12 @@ AIM = {
         "total_runs_count": "",
         "delete_run": "run_hash",
         "delete_runs": "run_hashes",
+        "copy_runs": "run_hashes, dest_repo",
+        "move_runs": "run_hashes, dest_repo",
+        "delete_experiment": "exp_id",
+        "list_corrupted_runs": "",
+        "available_sequence_types": "",
+        "prune": "",
         "collect_sequence_info": "sequence_types",
         "collect_params_info": "",
         "close": "",
@@ -84,9 +90,10 @@ AIM = {
     runstone.Figure: {"__init__": "obj", "to_plotly_figure": "", "json": ""},
     runstone.CustomObject: {"alias": "name, exist_ok=False", "json": ""},
     runstone.Images: {"first_step": "", "last_step": "", "preload": "", "record_length": ""},
-    RunResult: {"iter_runs": ""},
+    RunResult: {"iter_runs": "", "iter": ""},
     SequenceResult: {
         "iter_runs": "",
+        "iter": "",
         "dataframe": "only_last=False, include_run=True, include_name=True, include_context=True, "
         "include_props=True, include_params=True",
     },
@@ -98,7 +105,8 @@ AIM = {
         ),
         "",
     ),
-    SequenceData: dict.fromkeys(("items_list", "values_list", "indices_list", "numpy", "items", "__iter__"), ""),
+    SequenceData: dict.fromkeys(("items_list", "values_list", "indices_list", "numpy", "items", "__iter__"), "")
+    | {"view": "columns", "range": "start, stop", "sample": "k"},
 }  # fmt: skip
 PROPERTIES = {
     runstone.Run: (

@@ -3,6 +3,7 @@
 import os
 import shutil
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -249,6 +250,38 @@ def test_a_restored_run_is_back_with_everything(tmp_path, opened, hashes):
     assert len(opened().query_metrics("run.name == 'c' and metric.name == 'loss'")) == 1
 
 
+def test_several_runs_are_restored(opened, hashes):
+    repo = opened()
+    repo.delete_runs([hashes["a"], hashes["c"]])
+    assert repo.restore_runs([hashes["c"], "0" * 24, hashes["a"]]) == (False, ["0" * 24])
+    assert repo.restore_runs([hashes["c"]]) == (True, [])
+    assert names(repo.query_runs()) == "fedcba"
+
+
+def test_an_experiment_is_deleted_with_its_runs(opened, hashes):
+    repo = opened()
+    assert repo.delete_experiment("even") is True
+    assert names(repo.query_runs()) == "fdb"
+    assert repo.delete_experiment("even") is False
+    assert repo.delete_experiment("nothing") is False
+    assert repo.restore_run(hashes["a"])
+
+
+def test_runs_with_damaged_logs_are_listed(tmp_path, opened, hashes):
+    assert opened().list_corrupted_runs() == []
+    for name in "be":
+        (log,) = (tmp_path / ".runstone" / "logs").glob(f"*/{hashes[name]}/*.jsonl")
+        data = bytearray(log.read_bytes())
+        data[len(data) // 2] ^= 1
+        log.write_bytes(data)
+    shutil.rmtree(tmp_path / ".runstone" / "index", ignore_errors=True)
+    assert opened().list_corrupted_runs() == sorted([hashes["b"], hashes["e"]])
+    (log,) = (tmp_path / ".runstone" / "logs").glob(f"*/{hashes['a']}/*.jsonl")
+    with log.open("ab") as file:
+        file.write(b"[0,1,2")  # a torn tail is no damage
+    assert opened().list_corrupted_runs() == sorted([hashes["b"], hashes["e"]])
+
+
 def test_deleting_what_there_never_was_is_true_as_in_aim_and_restoring_it_is_not(tmp_path, opened, hashes):
     before = files(tmp_path / ".runstone" / "logs")
     for run_hash in ("0" * 24, "../logs", ""):
@@ -331,6 +364,38 @@ def test_two_repositories_in_one_process_know_nothing_of_each_other(tmp_path, ki
     first.delete_run(first.list_all_runs()[0])
     assert names(first.iter_runs()) == ""
     assert names(second.iter_runs()) == "b"
+
+
+def test_two_repositories_are_asked_by_two_threads_at_once(tmp_path, kind):
+    """Interleaved, each while a process writes it: neither ever sees a run of the other."""
+    folders = [tmp_path / name for name in ("one", "two")]
+    for folder, name in zip(folders, "ab", strict=True):
+        Repo(folder, init=True)
+        for _ in range(5):
+            make_run(folder, name)
+    seen: list[set[str]] = [set(), set()]
+    errors = []
+    start = threading.Barrier(2)
+
+    def ask(at):
+        try:
+            start.wait()
+            for step in range(20):
+                repo = Repo(folders[at], index=kind != "logs")
+                found = repo.query_metrics("metric.name == 'loss'")
+                seen[at] |= {metric.run.name for metric in found} | set(names(repo.query_runs()))
+                repo.get_run(repo.list_all_runs()[0]).add_tag(str(step))
+                assert len(repo.query_runs(f"'{step}' in run.tags")) == 1
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=ask, args=(at,)) for at in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert seen == [{"a"}, {"b"}]
 
 
 def test_two_openings_of_one_repository_see_the_same(opened, hashes):

@@ -3,16 +3,19 @@
 import math
 import sys
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 from processes import QUIET, Writer
-from runstone import Context, Metric, Repo, Run
+from runstone import Context, Metric, Repo, Run, UsageError
 from runstone_indexer.indexer import Indexer
 
 HUGE = 2**70
@@ -171,6 +174,96 @@ def test_first_and_last_work_for_epochs_too(metric):
     found = metric((1, {"epoch": 1}), (2, {}))
     assert found.epochs.first() == (0, 1)
     assert found.epochs.last() == (1, None)
+
+
+# -- parts ----------------------------------------------------------------------------------------------------
+
+
+def test_a_range_has_the_points_of_its_steps(metric):
+    found = metric(*((value, {"step": value * 10, "epoch": value}) for value in range(10)))
+    part = found.data.range(25, 60)
+    assert part.items_list()[0] == [30, 40, 50]
+    assert part.items_list()[1][:2] == [[3, 4, 5], [3, 4, 5]]
+    assert len(part) == 3
+    assert found.data.range(80).indices_list() == [80, 90]
+    assert found.data.range(None, 20).indices_list() == [0, 10]
+    assert found.data.range().items_list() == found.data.items_list()
+    assert found.data.range(41, 49).items_list() == ([], [[], [], []])
+    assert found.data.range(60, 20).indices_list() == []
+    assert found.data.range(20, 80).range(40).range(None, 60).indices_list() == [40, 50]
+    assert found.values[25:60] == [3, 4, 5]
+
+
+def test_a_range_of_an_indexed_sequence_copies_nothing(tmp_path, run):
+    for step in range(1000):
+        run.track(step / 2, name="loss")
+    Indexer(tmp_path).run_once()
+    (whole,) = Repo(tmp_path).query_metrics()
+    (other,) = Repo(tmp_path).query_metrics()
+    steps, (values, _, times) = other.data.range(500, 510).numpy()
+    assert steps.tolist() == list(range(500, 510))
+    assert values.tolist() == [step / 2 for step in range(500, 510)]
+    assert not values.flags.owndata
+    assert not times.flags.owndata
+    assert "_chunk" not in vars(other)  # the rest has not been asked for
+    assert np.shares_memory(whole.data.range(0, 10).numpy()[1][0], whole.values.values_numpy())
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    steps=st.lists(st.integers(-5, 30) | st.sampled_from([0.5, 7.25]), min_size=1, max_size=25),
+    cuts=st.sets(st.integers(0, 25), max_size=2),
+    low=st.none() | st.integers(-6, 31),
+    high=st.none() | st.floats(-6, 31),
+    k=st.integers(0, 30),
+)
+def test_a_part_is_a_part_of_the_whole(tmp_path_factory, steps, cuts, low, high, k):
+    """However many files of the index, and logs, the points lie in."""
+    folder = tmp_path_factory.mktemp("repo")
+    with Run(repo=folder, **QUIET) as run:
+        for count, step in enumerate(steps):
+            if count in cuts:
+                Indexer(folder).run_once()
+            run.track(HUGE if count == 3 else count, name="loss", step=step)
+        (found,) = Repo(folder).query_metrics()
+        part = found.data.range(low, high).view("values")
+        (whole,) = Repo(folder).query_metrics()
+        everything = list(zip(whole.values.indices_list(), whole.values.values_list(), strict=True))
+        inside = [
+            (step, value) for step, value in everything
+            if (low is None or step >= low) and (high is None or step < high)
+        ]  # fmt: skip
+        assert [(step, value) for step, (value,) in part] == inside
+        assert found.values[low:high] == [value for _, value in inside]
+        sample = [(step, value) for step, (value,) in whole.data.view("values").sample(k)]
+        assert len(sample) == min(k, len(everything))
+        places = [everything.index(point) for point in sample]
+        assert sample[-1:] == everything[-1:] or k == 0
+        assert sample[:1] == everything[:1] or k < 2
+        gaps = {after - before for before, after in pairwise(places)}
+        assert not gaps or max(gaps) - min(gaps) <= 1
+
+
+def test_a_sample_is_spread_evenly_and_has_the_first_and_the_last(metric):
+    found = metric(*((value, {}) for value in range(101)))
+    assert found.data.sample(5).indices_list() == [0, 25, 50, 75, 100]
+    assert found.data.sample(1).indices_list() == [100]
+    assert found.data.sample(0).indices_list() == []
+    assert found.data.sample(1000).items_list() == found.data.items_list()
+    with pytest.raises(UsageError, match="0 points or more"):
+        found.data.sample(-1)
+
+
+def test_a_view_has_the_columns_that_were_asked_for(metric):
+    found = metric((1.5, {"epoch": 2}), (2.5, {"epoch": 3}))
+    assert list(found.data.view("values")) == [(0, (1.5,)), (1, (2.5,))]
+    assert found.data.view(("epoch", "val")).values_list() == [[1.5, 2.5], [2, 3]]
+    assert found.data.view(["time"]).values_list() == [found.timestamps.tolist()]
+    steps, (epochs,) = found.data.view("epochs").numpy()
+    assert (steps.tolist(), epochs.tolist()) == ([0, 1], [2.0, 3.0])
+    for wrong in ("steps", (), ("values", "x")):
+        with pytest.raises(UsageError, match="values, epochs, timestamps"):
+            found.data.view(wrong)
 
 
 # -- the sequence itself --------------------------------------------------------------------------------------

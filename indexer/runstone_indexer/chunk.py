@@ -188,6 +188,39 @@ def take(chunk: Chunk, order: Array) -> Chunk:
     )
 
 
+def part_of(chunk: Chunk, low: int, high: int) -> Chunk:
+    """Return the points of a chunk from position `low` to `high`: views of its columns, nothing is copied."""
+    exact: dict[int, Any] = {}
+    if chunk.exact:
+        found = chunk.exact
+        exact = {place - low: found[place] for place in range(low, high) if place in found}
+    return Chunk(
+        chunk.steps[low:high],
+        chunk.values[low:high],
+        chunk.times[low:high],
+        None if chunk.epochs is None else chunk.epochs[low:high],
+        chunk.kind,
+        None if chunk.ints is None else chunk.ints[low:high],
+        exact,
+        chunk.ordered,
+    )
+
+
+def between(chunk: Chunk, low: float | None, high: float | None) -> Chunk:
+    """Return the points whose steps are at least `low` and below `high` (None: no limit), in their order."""
+    steps = chunk.steps
+    if chunk.ordered or bool((steps[1:] >= steps[:-1]).all()):
+        start = 0 if low is None else int(np.searchsorted(steps, low))
+        end = len(steps) if high is None else int(np.searchsorted(steps, high))
+        return part_of(chunk, start, max(start, end))
+    inside = np.ones(len(steps), bool)
+    if low is not None:
+        inside &= steps >= low
+    if high is not None:
+        inside &= steps < high
+    return take(chunk, np.flatnonzero(inside))
+
+
 def _int_marks(chunk: Chunk) -> Array:
     if chunk.ints is not None:
         return chunk.ints

@@ -54,7 +54,7 @@ def read_on(layout: Layout, state: RunState, folder: RunFolder) -> Reading:
     return again
 
 
-def _read(layout: Layout, reading: Reading, folder: RunFolder) -> Replay:
+def _read(layout: Layout, reading: Reading, folder: RunFolder, ends: dict[str, int] | None = None) -> Replay:
     state = reading.state
 
     def sink(_state: RunState, writer: WriterState, points: list[list[Any]]) -> None:
@@ -63,7 +63,7 @@ def _read(layout: Layout, reading: Reading, folder: RunFolder) -> Replay:
         except ValueError as error:
             reading.damage.append(Problem(layout.run_folder(state.run), 0, 0, str(error)))
 
-    done = replay(layout, state, list(folder.sizes), sink)
+    done = replay(layout, state, list(folder.sizes), sink, ends=ends)
     reading.tails, reading.bytes_read = done.tails, done.bytes_read
     for problem in done.problems:
         (reading.unread if _is_unread(state, problem) else reading.damage).append(problem)
@@ -90,3 +90,10 @@ def _is_unread(state: RunState, problem: Problem) -> bool:
         return False
     parts = state.writer(name[0]).parts
     return problem.start == problem.end == parts[name[1]][0]
+
+
+def read_until(layout: Layout, run: str, sizes: dict[str, int]) -> Reading:
+    """Read a run from the start, as if each of its logs had only so many bytes."""
+    reading = Reading(RunState(run))
+    _read(layout, reading, RunFolder(sizes, []), ends=sizes)
+    return reading

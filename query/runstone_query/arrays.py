@@ -8,19 +8,26 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from runstone_indexer.chunk import OBJECT, Chunk, take
+from runstone_indexer.chunk import OBJECT, Chunk, part_of, take
+from runstone_indexer.chunk import between as chunk_between
+from runstone_writer.errors import UsageError
 
 Array = NDArray[Any]
 Column = Literal["values", "epochs", "timestamps"]
+Load = Callable[[], Chunk]
+Between = Callable[[float | None, float | None], Chunk]  # points from a step up to, not including, another
 Convert = Callable[[Any], Any]  # makes an object of a value that is no number
 
 
 class ArrayView:
     """One column of a sequence by step: values, epochs or timestamps. Sorted by (step, writer, position)."""
 
-    def __init__(self, load: Callable[[], Chunk], column: Column, convert: Convert | None = None) -> None:
+    def __init__(
+        self, load: Load, column: Column, between: Between | None = None, convert: Convert | None = None
+    ) -> None:
         self._load = load  # called again each time: the sequence keeps the points, a view does not
         self._column = column
+        self._between = between or (lambda low, high: chunk_between(load(), low, high))
         self._convert = convert
 
     def values_list(self) -> list[Any]:
@@ -105,14 +112,15 @@ class ArrayView:
     def __getitem__(self, step: Any) -> Any:
         """Return the value at a step (the last one tracked there), or a list of those in a range of steps.
 
-        A slice goes by steps as well: ``values[10:20]`` has the points of the steps 10 to 19. Raises KeyError
-        if nothing was tracked at that step.
+        A slice goes by steps as well: ``values[10:20]`` has the points of the steps 10 to 19, and reads no others
+        (``values[10:20:2]`` has every second point of these). Raises KeyError if nothing was tracked at that step.
         """
-        steps = self.indices_numpy()
         if isinstance(step, slice):
-            low = 0 if step.start is None else int(np.searchsorted(steps, step.start))
-            high = len(steps) if step.stop is None else int(np.searchsorted(steps, step.stop))
-            return self._values_at(slice(low, max(low, high), step.step))
+            part = self._between(step.start, step.stop)
+            if step.step is not None:
+                part = take(part, np.arange(len(part.steps))[:: step.step])
+            return ArrayView(lambda: part, self._column).values_list()
+        steps = self.indices_numpy()
         if not isinstance(step, int | float | np.number):
             raise KeyError(step)
         at = int(np.searchsorted(steps, step, side="right")) - 1
@@ -133,22 +141,78 @@ class ArrayView:
         step: float = self.indices_numpy()[place].item()
         return step
 
-    def _values_at(self, place: int | slice) -> list[Any]:
-        """Convert only the points asked for: a sequence may have millions."""
-        part = take(self._load(), np.atleast_1d(np.arange(len(self))[place]))
-        return ArrayView(lambda: part, self._column, self._convert).values_list()
+    def _values_at(self, place: int) -> list[Any]:
+        """Convert only the point asked for: a sequence may have millions."""
+        chunk = self._load()
+        place = range(len(chunk.steps))[place]
+        part = part_of(chunk, place, place + 1)
+        return ArrayView(lambda: part, self._column, None, self._convert).values_list()
+
+
+COLUMNS: tuple[Column, ...] = ("values", "epochs", "timestamps")
+_AIM_NAMES = {"val": "values", "epoch": "epochs", "time": "timestamps"}
 
 
 class SequenceData:
-    """All columns of a sequence together."""
+    """Several columns of a sequence together: values, epochs and timestamps, or those that `view` chose."""
 
-    def __init__(self, load: Callable[[], Chunk], convert: Convert | None = None) -> None:
-        self._values = ArrayView(load, "values", convert)
-        self._columns = (self._values, ArrayView(load, "epochs"), ArrayView(load, "timestamps"))
+    def __init__(
+        self,
+        load: Load,
+        between: Between | None = None,
+        columns: tuple[Column, ...] = COLUMNS,
+        convert: Convert | None = None,
+    ) -> None:
+        self._load = load
+        self._convert = convert
+        self._between = between or (lambda low, high: chunk_between(load(), low, high))
+        self._names = columns
+        self._columns = [
+            ArrayView(load, column, None, convert if column == "values" else None) for column in columns
+        ]
+
+    def view(self, columns: str | tuple[str, ...] | list[str]) -> SequenceData:
+        """Return the same points with these columns alone: "values", "epochs", "timestamps".
+
+        Aim's names (val, epoch, time) mean the same. Raises UsageError for another one.
+        """
+        wanted = [columns] if isinstance(columns, str) else list(columns)
+        names = [_AIM_NAMES.get(name, name) for name in wanted]
+        if not names:
+            raise UsageError("a view has one column or more", hint=f"The columns are {', '.join(COLUMNS)}.")
+        for name in names:
+            if name not in COLUMNS:
+                raise UsageError(f"no column {name!r}", hint=f"The columns are {', '.join(COLUMNS)}.")
+        chosen = tuple(name for name in COLUMNS if name in names)
+        return SequenceData(self._load, self._between, chosen, self._convert)
+
+    def range(self, start: float | None = None, stop: float | None = None) -> SequenceData:
+        """Return the points with steps from `start` up to, but not including, `stop`; None is no limit.
+
+        Only these are read, and as arrays they are views of memory-mapped files where possible.
+        """
+        part = self._between(start, stop)
+        return SequenceData(lambda: part, None, self._names, self._convert)
+
+    def sample(self, k: int) -> SequenceData:
+        """Return `k` points (all, if there are fewer), evenly spread from the first to the last.
+
+        They are points that were tracked, in order; the last one is always among them. Raises UsageError for a
+        negative number.
+        """
+        if k < 0:
+            raise UsageError(f"a sample has 0 points or more, not {k}")
+        chunk = self._load()
+        count = len(chunk.steps)
+        if k >= count:
+            return SequenceData(lambda: chunk, None, self._names, self._convert)
+        places = np.arange(k) * (count - 1) // (k - 1) if k > 1 else np.arange(count - k, count)[:k]
+        part = take(chunk, places)
+        return SequenceData(lambda: part, None, self._names, self._convert)
 
     def numpy(self) -> tuple[Array, list[Array]]:
         """Return (steps, [values, epochs, timestamps]) as arrays."""
-        return self._values.indices_numpy(), [column.values_numpy() for column in self._columns]
+        return self._load().steps, [column.values_numpy() for column in self._columns]
 
     def items_list(self) -> tuple[list[float], list[list[Any]]]:
         """Return (steps, [values, epochs, timestamps]) as lists."""
@@ -160,7 +224,8 @@ class SequenceData:
 
     def indices_list(self) -> list[float]:
         """Return the steps."""
-        return self._values.indices_list()
+        steps: list[float] = self._load().steps.tolist()
+        return steps
 
     def items(self) -> Iterator[tuple[float, tuple[Any, ...]]]:
         """Yield (step, (value, epoch, timestamp)) of each point."""
@@ -171,7 +236,7 @@ class SequenceData:
         return self.items()
 
     def __len__(self) -> int:
-        return len(self._values)
+        return len(self._load().steps)
 
 
 def _objects(values: list[Any]) -> Array:

@@ -1,34 +1,36 @@
-"""pandas DataFrames of runs and metrics, with Aim's column names. pandas itself is loaded on first use."""
+"""Data frames of runs and metrics, with Aim's column names: pandas, polars or Arrow, loaded on first use."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from datetime import datetime
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from runstone_indexer.chunk import FLOAT, OBJECT, take
+from runstone_indexer.chunk import FLOAT, part_of
+
+from .columnset import ColumnSet
 
 if TYPE_CHECKING:
-    import pandas as pd
-
+    from .columnset import Backend
     from .run import Run
     from .sequences import Sequence
 
 PROPERTIES = (
     "name", "description", "archived", "creation_time", "end_time", "active", "experiment", "tags",
 )  # fmt: skip
-POINT_COLUMNS = ("idx", "step", "value", "epoch", "time")
 
 
-def run_frame(runs: Iterable[Run], *, include_props: bool, include_params: bool) -> pd.DataFrame:
+def run_frame(
+    runs: Iterable[Run], *, include_props: bool, include_params: bool, backend: Backend = "pandas"
+) -> Any:
     """Return a frame with a row per run."""
-    pandas = _pandas()
-    rows = [run_row(run, include_props=include_props, include_params=include_params) for run in runs]
-    return pandas.DataFrame([{name: _cell(value) for name, value in row.items()} for row in rows])
+    columns = ColumnSet(backend)
+    for run in runs:
+        row = run_row(run, include_props=include_props, include_params=include_params)
+        columns.add_rows({name: _cell(value) for name, value in row.items()}, 1)
+    return columns.frame()
 
 
 def metric_frame(
@@ -40,24 +42,27 @@ def metric_frame(
     include_props: bool,
     include_params: bool,
     only_last: bool,
-) -> pd.DataFrame:
+    backend: Backend = "pandas",
+) -> Any:
     """Return a frame with a row per point of the metrics, one metric after the other."""
-    pandas = _pandas()
-    frames = []
+    columns = ColumnSet(backend, POINT_COLUMNS)
+    rows: dict[str, dict[str, Any]] = {}
     for metric in metrics:
-        columns = _point_columns(pandas, metric, only_last)
+        row: dict[str, Any] = {}
         if run:
-            row = run_row(metric.run, include_props=include_props, include_params=include_params)
-            columns |= {f"run.{key}": _cell(value) for key, value in row.items()}
+            found = rows.get(metric.run.hash)
+            if found is None:
+                found = run_row(metric.run, include_props=include_props, include_params=include_params)
+                rows = {metric.run.hash: found}  # the metrics of a run come together
+            row |= {f"run.{key}": _cell(value) for key, value in found.items()}
         if name:
-            columns["metric.name"] = metric.name
+            row["metric.name"] = metric.name
         if context:
             flat = flat_params(metric.context.to_dict())
-            columns |= {f"metric.context.{key}": _cell(value) for key, value in flat.items()}
-        frames.append(pandas.DataFrame(columns))
-    if not frames:
-        return pandas.DataFrame(columns=list(POINT_COLUMNS))
-    return pandas.concat(frames, ignore_index=True)
+            row |= {f"metric.context.{key}": _cell(value) for key, value in flat.items()}
+        points = _points(metric, only_last)
+        columns.add_rows(row, len(points["idx"]), points)
+    return columns.frame()
 
 
 def run_row(run: Run, *, include_props: bool = True, include_params: bool = True) -> dict[str, Any]:
@@ -97,37 +102,27 @@ def flat_name(prefix: str, key: Any) -> str:
     return f"{prefix}[{key!r}]"
 
 
-def _point_columns(pandas: ModuleType, sequence: Sequence, only_last: bool) -> dict[str, Any]:
+POINT_COLUMNS = ("idx", "step", "value", "epoch", "time")
+
+
+def _points(sequence: Sequence, only_last: bool) -> dict[str, Any]:
     chunk = sequence.chunk
     places = np.arange(len(chunk.steps))
     if only_last:
         places = places[-1:]
-        chunk = take(chunk, places)
+        chunk = part_of(chunk, len(chunk.steps) - len(places), len(chunk.steps))
     values: Any = chunk.values if chunk.kind == FLOAT else chunk.python_values()
-    if chunk.kind == OBJECT and sequence._convert is not None:
+    if sequence._convert is not None:
         values = list(map(sequence._convert, values))
-    if chunk.exact:  # objects, and integers that a float64 cannot hold: pandas must not try
-        values = pandas.Series(values, dtype=object)
     return {
         "idx": places,
         "step": chunk.steps,
         "value": values,
         "epoch": np.full(len(places), np.nan) if chunk.epochs is None else chunk.epochs,
-        "time": [datetime.fromtimestamp(time) for time in chunk.times.tolist()],
+        "time": chunk.times,
     }
 
 
 def _cell(value: Any) -> Any:
     """Lists and dictionaries become JSON text, as in Aim: pandas cannot group or compare by them otherwise."""
     return json.dumps(value, default=repr) if isinstance(value, list | dict) else value
-
-
-def _pandas() -> ModuleType:
-    try:
-        import pandas  # noqa: PLC0415 - only where a frame is asked for
-    except ImportError as error:
-        raise ImportError(
-            "dataframe() needs pandas, which is not installed\nInstall it with `pip install runstone[pandas]`."
-        ) from error
-    module: ModuleType = pandas
-    return module

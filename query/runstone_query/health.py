@@ -69,6 +69,20 @@ def health_of(repo: Repo) -> Health:
     return health
 
 
+def damaged_runs(repo: Repo) -> list[str]:
+    """Return the runs with damage that is known of (see `health_of`), sorted. Torn tails are no damage."""
+    layout = repo.layout
+    generation, fresh = repo.snapshots.take()
+    problems = [problem for tail in fresh.values() for problem in tail.problems]
+    if generation is not None:
+        known = {tuple(row) for row in generation.manifest.damage}
+        for problem in known_problems(repo, generation):
+            if any(problem.path.endswith(row[0].rpartition("/logs/")[2]) for row in known):
+                problems.append(problem)
+    names = (os.path.relpath(problem.path, layout.logs).split(os.sep) for problem in problems)
+    return sorted({parts[1] for parts in names if len(parts) > 1})
+
+
 def known_problems(repo: Repo, generation: Generation) -> Iterator[Problem]:
     """Yield the problems that the index knows of and that are still there, under today's paths."""
     for old_path, start, end, reason in generation.manifest.problems:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from runstone_indexer.chunk import EMPTY, Chunk, merge
+from runstone_indexer.chunk import EMPTY, Chunk, between, merge
 from runstone_indexer.columns import DamagedColumnsError
 from runstone_indexer.discovery import look_into
 from runstone_indexer.generation import Generation
@@ -19,6 +19,9 @@ from runstone_indexer.words import TERMINAL, texts_of
 from runstone_writer.params import Params
 from runstone_writer.state import RunState
 
+if TYPE_CHECKING:
+    from .past import Moment
+
 TailChunks = dict[int, list[tuple[int, Chunk]]]  # place of the sequence -> (place of the writer, points)
 
 
@@ -26,17 +29,8 @@ class Record:
     """The state of a run at one moment, and the way to its points. Loads only what is asked for."""
 
     __slots__ = (
-        "_data",
-        "_file",
-        "_hash",
-        "_params",
-        "_row",
-        "_state",
-        "_tail",
-        "created",
-        "generation",
-        "number",
-    )
+        "_data", "_file", "_hash", "_params", "_row", "_state", "_tail", "created", "generation", "moment", "number",
+    )  # fmt: skip
 
     def __init__(self, generation: Generation | None, number: int | None, created: int) -> None:
         self.generation = generation
@@ -49,6 +43,7 @@ class Record:
         self._params: dict[Any, Any] | None = None
         self._state: RunState | None = None
         self._tail: TailChunks = {}
+        self.moment: Moment | None = None  # when this is how the run was in the past
 
     @classmethod
     def indexed(
@@ -148,6 +143,18 @@ class Record:
         if self.generation is None or self.number is None:
             return []
         return self.generation.chunks(self.number, place)
+
+    def chunk_between(
+        self, place: int, low: float | None, high: float | None, found: list[Found] | None = None
+    ) -> Chunk:
+        """Return the points of some steps (see `between`), in order, without reading or copying the others."""
+        stored = self._stored(place) if found is None else found
+        parts = [(by, between(chunk, low, high)) for by, chunk in [*stored, *self._tail.get(place, ())]]
+        parts = [(by, part) for by, part in parts if len(part.steps)]
+        if len(parts) == 1 and parts[0][1].ordered:
+            return parts[0][1]
+        writers = list(self.state.writers) if parts else []
+        return merge([(writers[by], part) for by, part in parts])[0] if parts else EMPTY
 
     def points(self, place: int) -> tuple[Chunk, list[str], Any]:
         """Return a sequence's points in order, their writers, and whose of them each point is (or None)."""

@@ -4,23 +4,40 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
-from typing import Any, Self, TypedDict, Unpack
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Self, TypedDict, TypeVar, Unpack
 
 from runstone_indexer.states import ENDED
-from runstone_writer.errors import MissingRepoError, MissingRunError, QueryError, ReadOnlyError, UsageError
+from runstone_writer.errors import (
+    MissingRepoError,
+    MissingRunError,
+    QueryError,
+    ReadOnlyError,
+    RunstoneError,
+    UsageError,
+)
 from runstone_writer.layout import Layout, find_repo, is_safe_hash, open_repo, repo_root
 
 from .aimql import Query, parse
 from .catalogue import params_info, sequence_info
 from .ordering import Order
 from .record import Record
-from .results import RunResult, SequenceResult
+from .report import Bar, QueryReportMode
+from .results import Result, RunResult, SequenceResult
 from .run import StoredRun, append_edit
 from .selection import Explanation, Matches
 from .sequences import KINDS
 from .snapshot import Snapshots
 from .suggestions import improved
+
+if TYPE_CHECKING:
+    from .backup import Backup
+    from .garbage import Collected
+    from .past import PastRepo
+
+R = TypeVar("R", bound=Result)
 
 
 class Ordering(TypedDict, total=False):
@@ -102,7 +119,7 @@ class Repo:
         query: str = "",
         paginated: bool = False,
         offset: str | int | None = None,
-        report_mode: Any = None,
+        report_mode: int = QueryReportMode.PROGRESS_BAR,
         *,
         order_by: str | None = None,
         descending: bool = False,
@@ -113,55 +130,71 @@ class Repo:
         `order_by` is an AimQL expression to sort by, such as ``run.hparams.lr`` or
         ``run.metrics["loss", {"subset": "val"}].min``; runs without a value come last. `offset` is how many
         runs to leave out first, or (as in Aim) the hash of a run: only what stands behind it is returned
-        (MissingRunError if there is no such run). `paginated` and `report_mode` are Aim's, and change nothing.
+        (MissingRunError if there is no such run). `report_mode` is a QueryReportMode. `paginated` is Aim's, and
+        changes nothing.
         """
-        del paginated, report_mode
+        del paginated
         after = self.record(offset) if isinstance(offset, str) else None
         skipped = offset if isinstance(offset, int) else 0
         order = Order(order_by, descending=descending, limit=limit, offset=skipped)
-        return RunResult(self, self._parsed(query), order, after)
+        return self._reported(RunResult(self, self._parsed(query), order, after), report_mode)
 
     def query_metrics(
-        self, query: str = "", report_mode: Any = None, **order: Unpack[Ordering]
+        self, query: str = "", report_mode: int = QueryReportMode.PROGRESS_BAR, **order: Unpack[Ordering]
     ) -> SequenceResult:
         """Return the metrics for which the AimQL expression over `metric` and `run` holds."""
         return self._query_sequences(query, "metric", report_mode, **order)
 
     def query_images(
-        self, query: str = "", report_mode: Any = None, **order: Unpack[Ordering]
+        self, query: str = "", report_mode: int = QueryReportMode.PROGRESS_BAR, **order: Unpack[Ordering]
     ) -> SequenceResult:
         """Return the image sequences for which the AimQL expression over `images` and `run` holds."""
         return self._query_sequences(query, "images", report_mode, **order)
 
     def query_audios(
-        self, query: str = "", report_mode: Any = None, **order: Unpack[Ordering]
+        self, query: str = "", report_mode: int = QueryReportMode.PROGRESS_BAR, **order: Unpack[Ordering]
     ) -> SequenceResult:
         """Return the audio sequences for which the AimQL expression over `audios` and `run` holds."""
         return self._query_sequences(query, "audios", report_mode, **order)
 
     def query_texts(
-        self, query: str = "", report_mode: Any = None, **order: Unpack[Ordering]
+        self, query: str = "", report_mode: int = QueryReportMode.PROGRESS_BAR, **order: Unpack[Ordering]
     ) -> SequenceResult:
         """Return the text sequences for which the AimQL expression over `texts` and `run` holds."""
         return self._query_sequences(query, "texts", report_mode, **order)
 
     def query_distributions(
-        self, query: str = "", report_mode: Any = None, **order: Unpack[Ordering]
+        self, query: str = "", report_mode: int = QueryReportMode.PROGRESS_BAR, **order: Unpack[Ordering]
     ) -> SequenceResult:
         """Return the distribution sequences for which the AimQL expression over `distributions` and `run` holds."""
         return self._query_sequences(query, "distributions", report_mode, **order)
 
     def query_figure_objects(
-        self, query: str = "", report_mode: Any = None, **order: Unpack[Ordering]
+        self, query: str = "", report_mode: int = QueryReportMode.PROGRESS_BAR, **order: Unpack[Ordering]
     ) -> SequenceResult:
         """Return the figure sequences for which the AimQL expression over `figures` and `run` holds."""
         return self._query_sequences(query, "figures", report_mode, **order)
 
     def _query_sequences(
-        self, query: str, entity: str, report_mode: Any = None, **order: Unpack[Ordering]
+        self,
+        query: str,
+        entity: str,
+        report_mode: int = QueryReportMode.DISABLED,
+        **order: Unpack[Ordering],
     ) -> SequenceResult:
-        del report_mode
-        return SequenceResult(self, self._parsed(query, entity), Order(entity=entity, **order))
+        found = SequenceResult(self, self._parsed(query, entity), Order(entity=entity, **order))
+        return self._reported(found, report_mode)
+
+    def _reported(self, result: R, mode: int) -> R:
+        try:
+            result.report_mode = QueryReportMode(mode)
+        except ValueError:
+            raise UsageError(
+                f"unknown report mode {mode!r}", hint="The modes are those of QueryReportMode: 0, 1 and 2."
+            ) from None
+        if result.report_mode is QueryReportMode.PROGRESS_BAR and self.snapshots.progress is None:
+            self.snapshots.progress = Bar("reading logs")
+        return result
 
     def _parsed(self, query: str, entity: str | None = None) -> Query:
         """Return the checked query; an error names the parameter that may have been meant."""
@@ -213,8 +246,20 @@ class Repo:
         """Return how many runs there are, archived ones included."""
         return len(self._all_records())
 
+    def list_corrupted_runs(self) -> list[str]:
+        """Return the hashes of the runs with damage in their logs, as far as it is known.
+
+        Known is what was met while indexing, and in logs that are not indexed; `runstone fsck` reads everything.
+        What is damaged is left out of answers, and the rest of such a run is there.
+        """
+        from .health import damaged_runs  # noqa: PLC0415 - it needs Repo itself
+
+        return damaged_runs(self)
+
+    # -- deleting --------------------------------------------------------------------------------------
+
     def delete_run(self, run_hash: str) -> bool:
-        """Delete a run: an event, after which nothing shows it; `restore_run` undoes it.
+        """Delete a run: an event, after which nothing shows it; `restore_run` undoes it until `gc`.
 
         Returns True if the run is gone afterwards, as in Aim; also for a hash that there never was.
         """
@@ -226,15 +271,140 @@ class Repo:
 
     def delete_runs(self, run_hashes: list[str]) -> tuple[bool, list[str]]:
         """Delete several runs. Returns (True, []), or (False, those that could not be deleted)."""
-        left = [run for run in run_hashes if not self.delete_run(run)]
-        return not left, left
+        return _each(run_hashes, self.delete_run, "delete")
+
+    def restore_runs(self, run_hashes: list[str]) -> tuple[bool, list[str]]:
+        """Undo several deletes. Returns (True, []), or (False, those that are not there)."""
+        return _each(run_hashes, self.restore_run, "restore")
+
+    def delete_experiment(self, exp_id: str) -> bool:
+        """Delete all runs of an experiment, given by its name. Returns whether there was any.
+
+        An experiment has no id of its own here: it is the name that runs have in common.
+        """
+        found = [run.hash for run in self.iter_runs() if run.experiment == exp_id]
+        return bool(found) and self.delete_runs(found)[0]
+
+    def gc(
+        self,
+        *,
+        grace: timedelta | float = timedelta(days=7),
+        dry_run: bool = False,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Collected:
+        """Remove for good what nothing shows any more, and return what that was.
+
+        - The logs of runs whose deletion stands, and to which nothing has happened for `grace` (a timedelta, or
+          seconds). A run that is being written stays.
+        - Blobs that no log names, untouched for an hour and for `grace`.
+        - Temporary files that killed processes left, after a day.
+
+        With `dry_run` nothing is removed, and what would be is returned. After a kill the next call finishes what
+        was begun. Raises ReadOnlyError for a repository that was opened read-only.
+        """
+        from .garbage import collect  # noqa: PLC0415 - it needs Repo itself
+
+        seconds = grace.total_seconds() if isinstance(grace, timedelta) else float(grace)
+        if not seconds >= 0:
+            raise UsageError(f"grace is a time of 0 seconds or more, not {grace!r}")
+        return collect(self, grace=seconds, dry_run=dry_run, progress=progress)
+
+    def prune(self) -> None:
+        """Remove what no run refers to, as in Aim: unnamed blobs, leftovers, what an index has of runs that are gone.
+
+        Deleted runs stay; `gc` removes these too.
+        """
+        from .garbage import collect, forget  # noqa: PLC0415
+
+        collect(self, runs=False)
+        forget(self, [])
+
+    # -- copying ---------------------------------------------------------------------------------------
+
+    def copy_run(self, run_hash: str, dest_repo: Repo | str | os.PathLike[str]) -> None:
+        """Copy a run, and the blobs that it names, to another repository. Its hash stays the same.
+
+        The copy is there as a whole or not at all, and is durable on return. If the other repository has an older
+        copy of the run, that is brought up to date; one that was deleted there is brought back. Raises
+        MissingRunError, and UsageError if the run is being written or the other repository has another one of
+        that hash.
+        """
+        from .transfer import copy_run  # noqa: PLC0415 - it needs Repo itself
+
+        copy_run(self, run_hash, self._writable_repo(dest_repo))
+
+    def move_run(self, run_hash: str, dest_repo: Repo | str | os.PathLike[str]) -> None:
+        """Move a run to another repository: copy it, compare the copy, delete the run here, remove its bytes.
+
+        A kill leaves the run here, or in both places, or there. Moving it again finishes it. Raises what
+        `copy_run` raises.
+        """
+        from .garbage import forget  # noqa: PLC0415
+        from .transfer import move_run  # noqa: PLC0415
+
+        move_run(self._movable(), run_hash, self._writable_repo(dest_repo))
+        forget(self, [run_hash], full=False)
+
+    def copy_runs(
+        self, run_hashes: list[str], dest_repo: Repo | str | os.PathLike[str]
+    ) -> tuple[bool, list[str]]:
+        """Copy several runs, as `copy_run` does. Returns (True, []), or (False, those that were not copied).
+
+        A RuntimeWarning says why for each of these.
+        """
+        from .transfer import copy_run  # noqa: PLC0415
+
+        dest = self._writable_repo(dest_repo)
+        return _each(run_hashes, lambda run: copy_run(self, run, dest), "copy")
+
+    def move_runs(
+        self, run_hashes: list[str], dest_repo: Repo | str | os.PathLike[str]
+    ) -> tuple[bool, list[str]]:
+        """Move several runs, as `move_run` does. Returns (True, []), or (False, those that were not moved).
+
+        A RuntimeWarning says why for each of these.
+        """
+        from .garbage import forget  # noqa: PLC0415
+        from .transfer import move_run  # noqa: PLC0415
+
+        dest = self._writable_repo(dest_repo)
+        done = _each(run_hashes, lambda run: move_run(self._movable(), run, dest), "move")
+        forget(self, [run for run in run_hashes if run not in done[1]], full=False)
+        return done
+
+    def _movable(self) -> Self:
+        if self.read_only:
+            raise self._read_only("move runs out of it")
+        return self
+
+    def backup(
+        self, dest: str | os.PathLike[str], progress: Callable[[int, int], None] | None = None
+    ) -> Backup:
+        """Copy the repository to the folder `dest`, or bring the copy there up to date with what is new.
+
+        The copy is a repository: all logs up to the last line that was whole when the call began, and all blobs;
+        no index. Runs may be written meanwhile. What is copied is durable and was read back and compared. Nothing
+        is removed from a backup: runs that `gc` has removed here stay there. Returns what was done, with the
+        problems that were met. Raises UsageError for a folder inside of the repository.
+        """
+        from .backup import back_up  # noqa: PLC0415 - few need it
+
+        return back_up(self.layout, dest, progress)
+
+    def _writable_repo(self, repo: Repo | str | os.PathLike[str]) -> Repo:
+        opened = repo if isinstance(repo, Repo) else Repo(repo)
+        if opened.read_only:
+            raise opened._read_only("copy runs into it")
+        return opened
+
+    def _read_only(self, what: str) -> ReadOnlyError:
+        return ReadOnlyError(
+            f"cannot {what}: the repository {self.path} was opened read-only", hint="Open it with Repo(path)."
+        )
 
     def _mark_deleted(self, run_hash: str, *, on: bool) -> bool:
         if self.read_only:
-            raise ReadOnlyError(
-                f"cannot delete or restore run {run_hash!r}: the repository {self.path} was opened read-only",
-                hint="Open it with Repo(path).",
-            )
+            raise self._read_only(f"delete or restore run {run_hash!r}")
         if not is_safe_hash(run_hash) or not os.path.isdir(self.layout.run_folder(run_hash)):
             return on
         append_edit(self.layout, run_hash, "delete", {"on": on})
@@ -256,11 +426,33 @@ class Repo:
         """Return all parameters of all runs as one tree; each leaf is {"__example_type__": "<class ...>"}."""
         return params_info(self._all_records())
 
+    @staticmethod
+    def available_sequence_types() -> list[str]:
+        """Return what `collect_sequence_info` can be asked for: "metric", "images", ..."""
+        return list(KINDS)
+
     def collect_sequence_info(
         self, sequence_types: str | tuple[str, ...] | list[str]
     ) -> dict[str, dict[str, list[dict[str, Any]]]]:
         """Return, for each type asked for ("metric", "images", ...), the contexts of each name in any run."""
         return sequence_info(self._all_records(), sequence_types)
+
+    # -- the past --------------------------------------------------------------------------------------
+
+    def at(self, time: datetime | date | float | str) -> PastRepo:
+        """Return the repository as it stood at a moment: it answers every query, and changes nothing.
+
+        `time` is a datetime, seconds since the epoch (such as ``run.creation_time``), or a text such as
+        ``"2026-11-22 14:30"``. What has no time zone is meant in the local one. (``run.created_at`` is naive and
+        in UTC, as in Aim: take ``run.creation_time``.) An event is in if its writer's clock said `time` or earlier:
+        runs and points that came later are absent, runs that were deleted later are there.
+
+        There is no index of the past: the first question reads every log up to then. Runs whose bytes `gc` has
+        removed are in no past. Raises UsageError for what is no time.
+        """
+        from .past import PastRepo  # noqa: PLC0415 - it is a Repo itself
+
+        return PastRepo(self.layout, time)
 
     def close(self) -> None:
         """Let go of the index's files. The repository may be asked again, and opens them again."""
@@ -277,3 +469,18 @@ class Repo:
         for file, rows in selection.parts:
             found.add_rows(file, rows)
         return found
+
+
+def _each(runs: Iterable[str], act: Callable[[str], bool | None], what: str) -> tuple[bool, list[str]]:
+    """Do something to each run; return whether all went well, and for which it did not (False, or an error)."""
+    left = []
+    for run in runs:
+        try:
+            if act(run) is not False:
+                continue
+        except ReadOnlyError:
+            raise
+        except (RunstoneError, OSError) as error:
+            warnings.warn(f"cannot {what} run {run}: {error}", RuntimeWarning, stacklevel=3)
+        left.append(run)
+    return not left, left

@@ -22,6 +22,7 @@ from .ordering import Order
 from .policy import Predicate, compile_query
 from .record import Record
 from .reference import LabelView, Reference
+from .report import QueryReportMode
 from .run import StoredRun
 from .selection import Explanation, Matches, Rows, Selection
 from .sequences import CLASSES, KINDS, Sequence, class_of
@@ -29,8 +30,7 @@ from .suggestions import hints
 from .views import RunView, SequenceView
 
 if TYPE_CHECKING:
-    import pandas as pd
-
+    from .columnset import Backend
     from .repo import Repo
 
 COLUMNS_FROM = 64  # candidates in one file from which evaluating whole columns pays
@@ -41,6 +41,7 @@ class Result:
     """The answer to one query. It is computed when first asked for, and then stays as it is."""
 
     def __init__(self, repo: Repo, query: Query, order: Order) -> None:
+        self.report_mode = QueryReportMode.DISABLED
         self._repo = repo
         self._order = order
         self._query = query
@@ -93,6 +94,12 @@ class Result:
 
     def _evaluate(self, selection: Selection) -> Any:
         raise NotImplementedError
+
+    def _with_progress(self, items: Iterator[RunItem]) -> Iterator[Any]:
+        if self.report_mode is not QueryReportMode.PROGRESS_TUPLE:
+            return items
+        total = len(self._matches())
+        return ((item, (count, total)) for count, item in enumerate(items, 1))
 
     def _holds(
         self,
@@ -157,10 +164,16 @@ class RunResult(Result):
         """Return the matching runs, in order."""
         return list(self)
 
-    def iter_runs(self) -> Iterator[RunItem]:
-        """Yield an item with `.run` for each match, as in Aim."""
-        for run in self:
-            yield RunItem(run, None)
+    def iter_runs(self) -> Iterator[Any]:
+        """Yield an item with `.run` for each match, as in Aim.
+
+        With QueryReportMode.PROGRESS_TUPLE, yield (item, (how many so far, how many in all)).
+        """
+        return self._with_progress(RunItem(run, None) for run in self)
+
+    def iter(self) -> Iterator[StoredRun]:
+        """Yield the matching runs, in order."""
+        return iter(self)
 
     def __iter__(self) -> Iterator[StoredRun]:
         return (StoredRun(self._repo, record) for record in self._matches())
@@ -173,16 +186,19 @@ class RunResult(Result):
         include_context: bool = True,
         include_props: bool = True,
         include_params: bool = True,
-    ) -> pd.DataFrame:
-        """Return a pandas DataFrame with a row per run: hash, properties, parameters. Needs pandas.
+        backend: Backend = "pandas",
+    ) -> Any:
+        """Return a data frame with a row per run: hash, properties, parameters.
 
         The first four arguments are Aim's and say nothing about runs. A parameter that is called like a
-        property is in the column ``params.<name>``; lists are JSON text.
+        property is in the column ``params.<name>``; lists are JSON text. `backend` is "pandas", "polars" or
+        "arrow" (a ``pyarrow.Table``): ImportError says what to install if it is missing. In the last two, a
+        parameter that is of different kinds in different runs is text.
         """
         del only_last, include_run, include_name, include_context
         from .frames import run_frame  # noqa: PLC0415 - pandas is loaded only where a frame is asked for
 
-        return run_frame(self, include_props=include_props, include_params=include_params)
+        return run_frame(self, include_props=include_props, include_params=include_params, backend=backend)
 
 
 class SequenceResult(Result):
@@ -284,14 +300,24 @@ class SequenceResult(Result):
         return kept
 
     def __iter__(self) -> Iterator[Any]:
-        for item in self.iter_runs():
+        for item in self._items():
             yield from item
+
+    def iter(self) -> Iterator[Any]:
+        """Yield the matching sequences, in order."""
+        return iter(self)
 
     def __len__(self) -> int:
         return sum(len(stored) for _, stored in self._matches())
 
-    def iter_runs(self) -> Iterator[RunItem]:
-        """Yield, for each run with a match, an item with `.run` that iterates over the matching sequences."""
+    def iter_runs(self) -> Iterator[Any]:
+        """Yield, for each run with a match, an item with `.run` that iterates over the matching sequences.
+
+        With QueryReportMode.PROGRESS_TUPLE, yield (item, (how many so far, how many in all)).
+        """
+        return self._with_progress(self._items())
+
+    def _items(self) -> Iterator[RunItem]:
         make = CLASSES[self._query.entity or "metric"]
         matches = self._matches()
         for start in range(0, len(matches), PREFETCHED_RUNS):
@@ -310,13 +336,16 @@ class SequenceResult(Result):
         include_context: bool = True,
         include_props: bool = True,
         include_params: bool = True,
-    ) -> pd.DataFrame:
-        """Return a pandas DataFrame with a row per point of every matching sequence. Needs pandas.
+        backend: Backend = "pandas",
+    ) -> Any:
+        """Return a data frame with a row per point of every matching sequence.
 
         Where the values are objects, such as images, the column ``value`` has these.
 
         With `include_run` there are ``run.hash``, the run's properties (``run.name``, ...) if `include_props`,
-        and its parameters (``run.hparams.lr``, ...) if `include_params`.
+        and its parameters (``run.hparams.lr``, ...) if `include_params`. `backend` is "pandas", "polars" or
+        "arrow", as in a result of runs. The column ``time`` is naive and local in pandas, as in Aim; in the other
+        two it is in UTC and says so.
         """
         from .frames import metric_frame  # noqa: PLC0415
 
@@ -328,6 +357,7 @@ class SequenceResult(Result):
             include_props=include_props,
             include_params=include_params,
             only_last=only_last,
+            backend=backend,
         )
 
 

@@ -6,7 +6,7 @@ import time
 import warnings
 from collections.abc import Iterator
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from runstone_writer.errors import ReadOnlyError, StoreError
 from runstone_writer.layout import Layout
@@ -16,8 +16,9 @@ from runstone_writer.run import Run as WritingRun
 from runstone_writer.state import RunState
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from runstone_writer.changes import Change
 
+    from .columnset import Backend
     from .context import Context
     from .record import Record
     from .repo import Repo
@@ -99,11 +100,35 @@ class Run(WritingRun):
         for metric in self.metrics():
             yield metric.name, metric.context, self
 
-    def dataframe(self, include_props: bool = True, include_params: bool = True) -> pd.DataFrame:
-        """Return the run as a pandas DataFrame of one row. Needs pandas."""
+    def dataframe(
+        self, include_props: bool = True, include_params: bool = True, backend: Backend = "pandas"
+    ) -> Any:
+        """Return the run as a data frame of one row, of the library `backend`: pandas, polars or arrow."""
         from .frames import run_frame  # noqa: PLC0415
 
-        return run_frame([self], include_props=include_props, include_params=include_params)
+        return run_frame([self], include_props=include_props, include_params=include_params, backend=backend)
+
+    def history(
+        self, key: Any = None, of: Literal["params", "props", "tags", "life"] | None = None
+    ) -> list[Change]:
+        """Return what was changed in the run, when and by whom, as its logs tell; the last one counts.
+
+        `key` names a parameter: ``"hparams.lr"`` or ``("hparams", "lr")``. (A parameter that is called "a.b" is
+        meant by ``"a.b"``.) Each event that set or deleted it is a Change, also one that gave it the value that it
+        had, or that set all of ``hparams``. For other things say of which kind `key` is: ``of="props"`` (name,
+        description, experiment, archived), ``of="tags"``, or ``of="life"`` (opened, ended, deleted). Without
+        `key` every change is returned, each as it was made; of one kind if `of` is given.
+
+        Raises UsageError for a property that there cannot be. A key that was never set has no changes.
+        """
+        from runstone_writer.changes import changes_of  # noqa: PLC0415 - a training script does not pay for it
+
+        unwritten = None if self._log is None else (self._log.writer, self._log.unwritten())
+        return changes_of(self._layout, self.hash, key, of, ends=self._ends(), unwritten=unwritten)
+
+    def _ends(self) -> dict[str, int] | None:
+        """How far the logs are to be read; None for all of them."""
+        return None
 
     def _stored(self) -> StoredRun:
         return StoredRun(self.repo, self.repo.record(self.hash))
@@ -125,11 +150,23 @@ class StoredRun(Run):
     @property
     def status(self) -> Status:
         """One of "running", "finished" and "crashed": what is known of the writers, and their heartbeats now."""
+        if self._record.moment is not None:
+            return self._record.moment.status(self._layout, self._record.state)
         now = time.time() if self.repo.read_only else None  # asking the file system's own clock makes a file
         return status_of(self._layout, self._record.state, now)
 
+    @property
+    def duration(self) -> float:
+        """Seconds from creation to the end, or to now; in `Repo.at`, to the moment that was asked for."""
+        if self._record.moment is None or self.end_time is not None:
+            return super().duration
+        return self._record.moment.seconds - self.creation_time
+
     def _fresh_state(self) -> RunState:
         return self._record.state
+
+    def _ends(self) -> dict[str, int] | None:
+        return None if self._record.moment is None else self._record.moment.ends
 
     def _edit(self, event: str, **fields: Any) -> None:
         if self.repo.read_only:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from runstone_indexer.chunk import Chunk
+from runstone_indexer.chunk import Chunk, between
 from runstone_writer.media.objects import restore_point
 from runstone_writer.state import Sequence as StoredSequence
 from runstone_writer.values import decode
@@ -19,8 +19,7 @@ from .reference import Reference
 from .views import summary_value
 
 if TYPE_CHECKING:
-    import pandas as pd
-
+    from .columnset import Backend
     from .run import StoredRun
 
 # The type in a sequence's declaration, by the name that a query has for such sequences.
@@ -79,22 +78,22 @@ class Sequence:
     @property
     def values(self) -> ArrayView:
         """What was tracked, by step."""
-        return ArrayView(lambda: self.chunk, "values", self._convert)
+        return ArrayView(lambda: self.chunk, "values", self._between, self._convert)
 
     @property
     def epochs(self) -> ArrayView:
         """The epoch of each point: None (NaN in an array) where none was given."""
-        return ArrayView(lambda: self.chunk, "epochs")
+        return ArrayView(lambda: self.chunk, "epochs", self._between)
 
     @property
     def timestamps(self) -> ArrayView:
         """When each point was tracked: seconds since the epoch."""
-        return ArrayView(lambda: self.chunk, "timestamps")
+        return ArrayView(lambda: self.chunk, "timestamps", self._between)
 
     @property
     def data(self) -> SequenceData:
         """Values, epochs and timestamps together."""
-        return SequenceData(lambda: self.chunk, self._convert)
+        return SequenceData(lambda: self.chunk, self._between, convert=self._convert)
 
     @property
     def _convert(self) -> Convert | None:
@@ -144,6 +143,12 @@ class Sequence:
             self._points = self._record.chunk(stored.place, found)
         return self._points
 
+    def _between(self, low: float | None, high: float | None) -> Chunk:
+        if self._points is not None:
+            return between(self._points, low, high)
+        found = getattr(self._stored, "found", None)
+        return self._record.chunk_between(self._stored.place, low, high, found)
+
 
 class Metric(Sequence):
     """A sequence of numbers."""
@@ -156,11 +161,13 @@ class Metric(Sequence):
         include_context: bool = False,
         include_run: bool = False,
         only_last: bool = False,
-    ) -> pd.DataFrame:
-        """Return a pandas DataFrame with a row per point: idx, step, value, epoch, time (local). Needs pandas.
+        backend: Backend = "pandas",
+    ) -> Any:
+        """Return a data frame with a row per point: idx, step, value, epoch, time (local; see below).
 
         `include_run` adds ``run.hash`` and the run's parameters (``run.hparams.lr``), `include_name`
-        ``metric.name``, `include_context` ``metric.context.<key>``; `only_last` keeps the last point alone.
+        ``metric.name``, `include_context` ``metric.context.<key>``; `only_last` keeps the last point alone. `backend`
+        is "pandas", "polars" or "arrow"; in the last two, ``time`` is in UTC and says so.
         """
         from .frames import metric_frame  # noqa: PLC0415 - pandas is loaded only where a frame is asked for
 
@@ -172,6 +179,7 @@ class Metric(Sequence):
             include_props=False,
             include_params=True,
             only_last=only_last,
+            backend=backend,
         )
 
 

@@ -179,7 +179,8 @@ def _seconds(time_us: int | None) -> float | None:
 
 def _duration(record: Record) -> float:
     ended = record.state.ended
-    return (time.time() if ended is None else ended / 1e6) - record.state.created / 1e6
+    now = time.time() if record.moment is None else record.moment.seconds
+    return (now if ended is None else ended / 1e6) - record.state.created / 1e6
 
 
 PROPERTIES: dict[str, Callable[[Record], Any]] = {

@@ -29,6 +29,7 @@ from ._version import __version__
 if TYPE_CHECKING:
     from runstone_query.context import Context
     from runstone_query.repo import Repo
+    from runstone_query.report import QueryReportMode
     from runstone_query.sequences import Audios, Distributions, Figures, Images, Metric, Texts
     from runstone_writer.media.audio import Audio
     from runstone_writer.media.custom import CustomObject
@@ -49,6 +50,7 @@ _LAZY = {
     "Image": "runstone_writer.media.image",
     "Images": "runstone_query.sequences",
     "Metric": "runstone_query.sequences",
+    "QueryReportMode": "runstone_query.report",
     "Repo": "runstone_query.repo",
     "Text": "runstone_writer.media.text",
     "Texts": "runstone_query.sequences",
@@ -74,6 +76,7 @@ __all__ = [
     "MissingRepoError",
     "MissingRunError",
     "QueryError",
+    "QueryReportMode",
     "QueryTimeoutError",
     "ReadOnlyError",
     "Repo",

@@ -30,6 +30,15 @@ def status_of(layout: Layout, state: RunState, now: float | None = None) -> Stat
     return "running" if alive else "crashed"
 
 
+def is_written(layout: Layout, state: RunState, hinted: list[str], now: float) -> bool:
+    """Tell whether any of the writers with a hint lives and has not ended; one without a log may be about to."""
+    for writer in hinted:
+        known = state.writers.get(writer)
+        if (known is None or known.end is None) and beat_age(layout, state.run, writer, now) < LEASE_SECONDS:
+            return True
+    return False
+
+
 def beat_age(layout: Layout, run: str, writer: str, now: float) -> float:
     """Return how many seconds ago a writer's heart last beat; infinite if it has no hint file."""
     try:

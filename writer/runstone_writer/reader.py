@@ -48,15 +48,17 @@ class Batch:
     replaced: bool = False  # the file is not the one that was read before: this is the new one from its start
 
 
-def read_log(path: str, position: Position = START, *, chunk: int = CHUNK_BYTES) -> Batch:
-    """Read up to about `chunk` bytes of whole lines behind `position`.
+def read_log(
+    path: str, position: Position = START, *, chunk: int = CHUNK_BYTES, end: int | None = None
+) -> Batch:
+    """Read up to about `chunk` bytes of whole lines behind `position`; with `end` as if the file ended there.
 
     Raises OSError if the file cannot be read, FormatVersionError if a newer Runstone wrote it. A position
     that does not fit the file (it was replaced or cut) is reported as damage, and reading starts over.
     """
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     try:
-        return _read(fd, position, chunk)
+        return _read(fd, position, chunk, end)
     finally:
         os.close(fd)
 
@@ -79,8 +81,10 @@ def read_between(path: str, start: int, end: int, *, chunk: int = CHUNK_BYTES) -
         os.close(fd)
 
 
-def _read(fd: int, position: Position, chunk: int) -> Batch:
+def _read(fd: int, position: Position, chunk: int, end: int | None) -> Batch:
     size = os.fstat(fd).st_size
+    if end is not None:
+        size = min(size, end)
     replaced = position.offset > size or _crc_before(fd, position.offset) != position.crc
     if replaced:
         lost = Damage(0, min(position.offset, size), "the file is not the one that was read before")

@@ -21,7 +21,7 @@ from .state import UNKNOWN_SOURCE, RunState, WriterState
 from .values import decode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from .layout import Layout
 
@@ -62,14 +62,21 @@ class Replay:
 
 
 def replay(
-    layout: Layout, state: RunState, names: list[str], sink: PointSink, *, chunk: int = CHUNK_BYTES
+    layout: Layout,
+    state: RunState,
+    names: list[str],
+    sink: PointSink,
+    *,
+    chunk: int = CHUNK_BYTES,
+    ends: Mapping[str, int] | None = None,
 ) -> Replay:
     """Read the logs `names` of a run from where `state` stands and fold them into it.
 
     Points go to `sink` in batches of one writer, in the order of its log. What cannot be read is in the
-    result's `problems`; the rest goes on. `names` are file names in the order of Layout.log_names().
+    result's `problems`; the rest goes on. `names` are file names in the order of Layout.log_names(). With
+    `ends`, each log is read as if it had as many bytes as that says, and those that it does not name had none.
     """
-    replaying = _Replaying(layout, state, sink, chunk)
+    replaying = _Replaying(layout, state, sink, chunk, ends)
     for name in names:
         parsed = parse_log_name(name)
         if parsed is not None:
@@ -94,12 +101,15 @@ def with_unwritten(state: RunState, writer: str, bodies: list[bytes], sink: Poin
 class _Replaying:
     """One call of replay."""
 
-    def __init__(self, layout: Layout, state: RunState, sink: PointSink, chunk: int) -> None:
+    def __init__(
+        self, layout: Layout, state: RunState, sink: PointSink, chunk: int, ends: Mapping[str, int] | None
+    ) -> None:
         self.state = state
         self.done = Replay()
         self._layout = layout
         self._sink = sink
         self._chunk = chunk
+        self._ends = ends
         self._tails: list[tuple[WriterState, int, Batch]] = []
 
     def read(self, writer: WriterState, part: int) -> None:
@@ -117,6 +127,10 @@ class _Replaying:
     def _path(self, writer: WriterState, part: int) -> str:
         return self._layout.log_path(self.state.run, log_name(writer.writer, part))
 
+    def _batch(self, writer: WriterState, part: int, position: Position) -> Batch:
+        end = None if self._ends is None else self._ends.get(log_name(writer.writer, part), 0)
+        return read_log(self._path(writer, part), position, chunk=self._chunk, end=end)
+
     def _problem(self, path: str, start: int, end: int, reason: str) -> None:
         self.done.problems.append(Problem(path, start, end, reason))
 
@@ -124,7 +138,7 @@ class _Replaying:
         """A later part has been begun, so this one was given up: it has nothing new, or came too late."""
         offset, crc = writer.parts[part][:2]
         try:
-            batch = read_log(self._path(writer, part), Position(offset, crc), chunk=self._chunk)
+            batch = self._batch(writer, part, Position(offset, crc))
         except (OSError, FormatVersionError):
             return
         if batch.replaced or batch.events or batch.points:
@@ -139,7 +153,7 @@ class _Replaying:
         while True:
             offset, crc = writer.parts[part][:2]
             try:
-                batch = read_log(path, Position(offset, crc), chunk=self._chunk)
+                batch = self._batch(writer, part, Position(offset, crc))
             except (OSError, FormatVersionError) as error:
                 self._problem(path, offset, offset, _why(error))
                 return

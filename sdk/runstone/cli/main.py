@@ -20,11 +20,14 @@ COMMANDS = {
     "init": "init",
     "query": "query",
     "runs": "runs",
+    "history": "history",
     "tail": "tail",
     "index": "index",
     "reindex": "index",
     "status": "status",
     "fsck": "status",
+    "gc": "gc",
+    "backup": "gc",
 }
 
 

@@ -23,6 +23,13 @@ repo_option = click.option(
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, one value a line.")
 limit_option = click.option("--limit", type=click.IntRange(0), help="Show at most so many.")
 
+time_option = click.option(
+    "--at",
+    "time",
+    metavar="TIME",
+    help="As it stood then: '2026-11-22 14:30' (local time, unless it has a zone), or seconds since the epoch.",
+)
+
 
 def layout_of(repo: str | None) -> Layout:
     """Return the repository that the command is about. Raises MissingRepoError."""
@@ -37,10 +44,23 @@ def layout_of(repo: str | None) -> Layout:
     return open_repo(found)
 
 
-def repo_of(repo: str | None) -> Repo:
-    """Return the Repo that the command is about; it shows how far it is if it has to index first."""
+def repo_of(repo: str | None, time: str | None = None) -> Repo:
+    """Return the Repo that the command is about, at a time if one is given; it shows how far it is if that takes long."""
     from runstone_query.repo import Repo  # noqa: PLC0415 - loads the whole query layer
 
-    opened = Repo(layout_of(repo))
-    opened.snapshots.progress = ProgressBar("indexing")
+    opened: Repo = Repo(layout_of(repo))
+    if time is not None:
+        opened = opened.at(_seconds(time))
+    opened.snapshots.progress = ProgressBar("indexing" if time is None else "reading logs")
     return opened
+
+
+def _seconds(time: str) -> float | str:
+    try:
+        number = float(time)
+    except ValueError:
+        return time
+    return number if number > LATEST_DATE else time
+
+
+LATEST_DATE = 99_991_231  # what is above cannot be a date without its dashes

@@ -14,7 +14,7 @@ from runstone_query.frames import PROPERTIES, run_row
 from runstone_writer.errors import QueryError
 
 from .hashes import short_hashes
-from .options import json_option, limit_option, repo_of, repo_option
+from .options import json_option, limit_option, repo_of, repo_option, time_option
 from .output import note, print_csv, print_json
 from .table import Column, print_table
 from .text import count_of, printable, show_context, show_minute
@@ -62,6 +62,7 @@ Row = dict[str, Any]
 @click.option("--descending", is_flag=True, help="The highest first.")
 @limit_option
 @click.option("--offset", type=click.IntRange(0), default=0, help="Leave out so many first.")
+@time_option
 @click.option("--explain", is_flag=True, help="Also say how the answer was found.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
 @json_option
@@ -74,6 +75,7 @@ def query(
     descending: bool,
     limit: int | None,
     offset: int,
+    time: str | None,
     explain: bool,
     as_csv: bool,
     as_json: bool,
@@ -92,7 +94,7 @@ def query(
     """
     if as_csv and (as_json or explain):
         raise click.UsageError(f"--csv and {'--json' if as_json else '--explain'} exclude each other.")
-    opened = repo_of(repo)
+    opened = repo_of(repo, time)
     asked = [name.strip() for name in (columns or "").split(",") if name.strip()]
     if not metrics and _is_about_metrics(expression):
         raise click.UsageError("that is a query for metrics: add --metrics.")

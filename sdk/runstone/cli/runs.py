@@ -1,4 +1,4 @@
-"""`runstone runs`: list, show and edit runs."""
+"""`runstone runs`: list, show, edit, copy and move runs."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ COLUMNS = {
 
 @click.group()
 def runs() -> None:
-    """List, show and edit runs. A run is named by its hash, or by any beginning that no other run has.
+    """List, show, edit, copy and move runs. A run is named by its hash, or by any beginning that no other run has.
 
     \b
     Example:
@@ -134,7 +134,7 @@ def _print_metrics(metrics: list[dict[str, Any]]) -> None:
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 @json_option
 def rm(run_hashes: tuple[str, ...], repo: str | None, yes: bool, as_json: bool) -> None:
-    """Delete runs: nothing shows them any more. `runstone runs restore` brings them back.
+    """Delete runs: nothing shows them any more. `runstone runs restore` brings them back, until `runstone gc`.
 
     \b
     Example:
@@ -173,6 +173,38 @@ def restore(run_hashes: tuple[str, ...], repo: str | None, as_json: bool) -> Non
         if not opened.restore_run(run_hash):
             raise MissingRunError(f"there is no run {run_hash!r} in {opened.path}")
     _say(found, "restored", as_json)
+
+
+def _transfer(what: str, done: str) -> click.Command:
+    """Return the command that copies or moves runs."""
+
+    @runs.command(
+        what,
+        help=f"""{what.capitalize()} runs to the repository in the folder DEST, under the same hashes.
+
+    A run is in place there as a whole or not at all. One that is being written is refused, and so is one whose hash
+    another run has there.
+
+    \b
+    Example:
+      runstone runs {what} 3f2a9c 77b01e --to ../archive
+    """,
+    )
+    @click.argument("run_hashes", metavar="RUN...", nargs=-1, required=True)
+    @click.option("--to", "dest", metavar="DEST", required=True, help="The folder that holds .runstone.")
+    @repo_option
+    @json_option
+    def transfer(run_hashes: tuple[str, ...], dest: str, repo: str | None, as_json: bool) -> None:
+        opened, target = repo_of(repo), repo_of(dest)
+        found = [find_hash(opened.layout, run_hash, opened.run_exists) for run_hash in run_hashes]
+        for run_hash in found:
+            getattr(opened, f"{what}_run")(run_hash, target)
+            _say([run_hash], done, as_json)
+
+    return transfer
+
+
+copy, move = _transfer("copy", "copied"), _transfer("move", "moved")
 
 
 @runs.command()
