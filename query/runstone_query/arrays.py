@@ -119,7 +119,7 @@ class ArrayView:
             part = self._between(step.start, step.stop)
             if step.step is not None:
                 part = take(part, np.arange(len(part.steps))[:: step.step])
-            return ArrayView(lambda: part, self._column).values_list()
+            return ArrayView(lambda: part, self._column, None, self._convert).values_list()
         steps = self.indices_numpy()
         if not isinstance(step, int | float | np.number):
             raise KeyError(step)
