@@ -2,6 +2,8 @@
 
 import hashlib
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -115,3 +117,36 @@ def test_nothing_of_a_stored_blob_is_read_before_it_is_asked_for(stored):
 def test_a_name_that_is_none_leads_nowhere(tmp_path, name):
     with pytest.raises(CorruptionError, match="no blob's name"):
         StoredBlob(open_repo(tmp_path, create=True), name, 3)
+
+
+STREAMED = """
+import hashlib, resource, sys
+from runstone import Audio, Repo, Run
+run = Run(repo=sys.argv[1], system_tracking_interval=None, capture_terminal_logs=False)
+run["warm"] = "up"
+repo = Repo(sys.argv[1])
+repo.query_audios()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+run.track(Audio(sys.argv[2]), name="x")
+found = run.get_audio_sequence("x").values.first_value()
+digest = hashlib.sha256()
+with found.open() as file:
+    while piece := file.read(1 << 20):
+        digest.update(piece)
+run.close()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before, digest.hexdigest())
+"""
+
+
+def test_a_large_file_is_never_in_memory_as_a_whole(tmp_path):
+    path, size = tmp_path / "large.wav", 128 * 1024 * 1024
+    with path.open("wb") as file:
+        file.truncate(size)
+    command = [sys.executable, "-c", STREAMED, str(tmp_path), str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    grown, digest = done.stdout.split()
+    assert int(grown) * 1024 < size // 2  # libraries are loaded on the way
+    zeros = hashlib.sha256()
+    for _ in range(128):
+        zeros.update(bytes(1024 * 1024))
+    assert digest == zeros.hexdigest()

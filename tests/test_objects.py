@@ -147,6 +147,8 @@ def test_a_query_sees_what_is_known_of_a_parameter_that_is_an_object(repo):
         ("run.first.width == 3 and run.first['height'] == 2", 1),
         ("run.first.to_pil_image == None", 1),
         ("run.first.storage", 0),
+        ("search('deep parameter')", 1),
+        ("search('absent')", 0),
         ("run['nested', 'list'][0].width > 5", 0),
         ("'first' in run and run.first.nothing == None", 1),
     ):
