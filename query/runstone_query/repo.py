@@ -13,13 +13,14 @@ from runstone_indexer.states import ENDED
 from runstone_writer.errors import (
     MissingRepoError,
     MissingRunError,
+    QueryError,
     ReadOnlyError,
     RunstoneError,
     UsageError,
 )
 from runstone_writer.layout import Layout, find_repo, is_safe_hash, open_repo, repo_root
 
-from .aimql import parse
+from .aimql import Query, parse
 from .catalogue import params_info, sequence_info
 from .ordering import Order
 from .record import Record
@@ -29,6 +30,7 @@ from .run import StoredRun, append_edit
 from .selection import Explanation, Matches
 from .sequences import KINDS
 from .snapshot import Snapshots
+from .suggestions import improved
 
 if TYPE_CHECKING:
     from .backup import Backup
@@ -135,7 +137,7 @@ class Repo:
         after = self.record(offset) if isinstance(offset, str) else None
         skipped = offset if isinstance(offset, int) else 0
         order = Order(order_by, descending=descending, limit=limit, offset=skipped)
-        return self._reported(RunResult(self, parse(query), order, after), report_mode)
+        return self._reported(RunResult(self, self._parsed(query), order, after), report_mode)
 
     def query_metrics(
         self, query: str = "", report_mode: int = QueryReportMode.PROGRESS_BAR, **order: Unpack[Ordering]
@@ -180,7 +182,7 @@ class Repo:
         report_mode: int = QueryReportMode.DISABLED,
         **order: Unpack[Ordering],
     ) -> SequenceResult:
-        found = SequenceResult(self, parse(query, entity), Order(entity=entity, **order))
+        found = SequenceResult(self, self._parsed(query, entity), Order(entity=entity, **order))
         return self._reported(found, report_mode)
 
     def _reported(self, result: R, mode: int) -> R:
@@ -193,6 +195,15 @@ class Repo:
         if result.report_mode is QueryReportMode.PROGRESS_BAR and self.snapshots.progress is None:
             self.snapshots.progress = Bar("reading logs")
         return result
+
+    def _parsed(self, query: str, entity: str | None = None) -> Query:
+        """Return the checked query; an error names the parameter that may have been meant."""
+        try:
+            return parse(query, entity)
+        except QueryError as error:
+            if not error.unknown:
+                raise
+            raise improved(error, self.snapshots.known()) from None
 
     def explain(self, query: str, entity: str | None = None) -> Explanation:
         """Answer a query and return how: the prefilter, what it left, what matched, where time went."""
