@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from runstone_indexer.chunk import FLOAT, Chunk, part_of
+from runstone_indexer.chunk import FLOAT, part_of
 
+from .arrays import ArrayView
 from .columnset import ColumnSet
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def metric_frame(
         if context:
             flat = flat_params(metric.context.to_dict())
             row |= {f"metric.context.{key}": _cell(value) for key, value in flat.items()}
-        points = _points(metric.chunk, only_last)
+        points = _points(metric, only_last)
         columns.add_rows(row, len(points["idx"]), points)
     return columns.frame()
 
@@ -105,7 +106,8 @@ def flat_name(prefix: str, key: Any) -> str:
 POINT_COLUMNS = ("idx", "step", "value", "epoch", "time")
 
 
-def _points(chunk: Chunk, only_last: bool) -> dict[str, Any]:
+def _points(sequence: Sequence, only_last: bool) -> dict[str, Any]:
+    chunk = sequence.chunk
     places = np.arange(len(chunk.steps))
     if only_last:
         places = places[-1:]
@@ -113,7 +115,9 @@ def _points(chunk: Chunk, only_last: bool) -> dict[str, Any]:
     return {
         "idx": places,
         "step": chunk.steps,
-        "value": chunk.values if chunk.kind == FLOAT else chunk.python_values(),
+        "value": chunk.values
+        if chunk.kind == FLOAT
+        else ArrayView(lambda: chunk, "values", sequence._convert).values_list(),
         "epoch": np.full(len(places), np.nan) if chunk.epochs is None else chunk.epochs,
         "time": chunk.times,
     }

@@ -9,7 +9,7 @@ from runstone_indexer.chunk import Chunk, between
 from runstone_writer.state import Sequence as StoredSequence
 from runstone_writer.values import decode
 
-from .arrays import ArrayView, SequenceData
+from .arrays import ArrayView, Convert, SequenceData
 from .context import Context
 from .record import Record
 from .reference import Reference
@@ -32,6 +32,8 @@ KINDS = {
 
 class Sequence:
     """A sequence of one run: name, context, and its points, read when they are asked for."""
+
+    _convert: Convert | None = None  # makes an object of what the log has of a value
 
     def __init__(self, run: StoredRun, record: Record, stored: StoredSequence | Reference) -> None:
         self.run = run
@@ -62,22 +64,22 @@ class Sequence:
     @property
     def values(self) -> ArrayView:
         """What was tracked, by step."""
-        return ArrayView(lambda: self.chunk, "values", self._between)
+        return ArrayView(lambda: self.chunk, "values", self._convert, self._between)
 
     @property
     def epochs(self) -> ArrayView:
         """The epoch of each point: None (NaN in an array) where none was given."""
-        return ArrayView(lambda: self.chunk, "epochs", self._between)
+        return ArrayView(lambda: self.chunk, "epochs", None, self._between)
 
     @property
     def timestamps(self) -> ArrayView:
         """When each point was tracked: seconds since the epoch."""
-        return ArrayView(lambda: self.chunk, "timestamps", self._between)
+        return ArrayView(lambda: self.chunk, "timestamps", None, self._between)
 
     @property
     def data(self) -> SequenceData:
         """Values, epochs and timestamps together."""
-        return SequenceData(lambda: self.chunk, self._between)
+        return SequenceData(lambda: self.chunk, self._convert, self._between)
 
     @property
     def writers(self) -> list[str]:
