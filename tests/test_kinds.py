@@ -69,6 +69,7 @@ def test_points_and_parts_of_any_kind(repo, entity):
     values = sequence.values.values_list()
     assert len(values) == 5
     assert sequence.values[10:30] == values[1:3]
+    assert sequence.values.values_numpy().tolist() == values
     assert sequence.data.range(10, 30).view("values").items_list() == ([10, 20], [values[1:3]])
     assert sequence.data.sample(3).indices_list() == [0, 20, 40]
     assert sequence.values.last() == (40, values[-1])

@@ -15,26 +15,27 @@ from runstone_writer.errors import UsageError
 Array = NDArray[Any]
 Column = Literal["values", "epochs", "timestamps"]
 Load = Callable[[], Chunk]
-Between = Callable[[float | None, float | None], Chunk]  # points from a step up to, not including, another
 Convert = Callable[[Any], Any]  # makes an object of a value that is no number
+Between = Callable[[float | None, float | None], Chunk]  # points from a step up to, not including, another
 
 
 class ArrayView:
     """One column of a sequence by step: values, epochs or timestamps. Sorted by (step, writer, position)."""
 
     def __init__(
-        self, load: Load, column: Column, between: Between | None = None, convert: Convert | None = None
+        self,
+        load: Load,
+        column: Column,
+        convert: Convert | None = None,
+        between: Between | None = None,
     ) -> None:
         self._load = load  # called again each time: the sequence keeps the points, a view does not
         self._column = column
-        self._between = between or (lambda low, high: chunk_between(load(), low, high))
         self._convert = convert
+        self._between = between or (lambda low, high: chunk_between(load(), low, high))
 
     def values_list(self) -> list[Any]:
-        """Return the values as they were tracked (ints are ints, an epoch that was not given is None).
-
-        Objects read their contents when they are asked for them.
-        """
+        """Return the values as they were tracked (ints are ints, an epoch that was not given is None)."""
         chunk = self._load()
         if self._column == "values":
             found = chunk.python_values()
@@ -119,7 +120,7 @@ class ArrayView:
             part = self._between(step.start, step.stop)
             if step.step is not None:
                 part = take(part, np.arange(len(part.steps))[:: step.step])
-            return ArrayView(lambda: part, self._column, None, self._convert).values_list()
+            return ArrayView(lambda: part, self._column, self._convert).values_list()
         steps = self.indices_numpy()
         if not isinstance(step, int | float | np.number):
             raise KeyError(step)
@@ -146,7 +147,7 @@ class ArrayView:
         chunk = self._load()
         place = range(len(chunk.steps))[place]
         part = part_of(chunk, place, place + 1)
-        return ArrayView(lambda: part, self._column, None, self._convert).values_list()
+        return ArrayView(lambda: part, self._column, self._convert).values_list()
 
 
 COLUMNS: tuple[Column, ...] = ("values", "epochs", "timestamps")
@@ -159,17 +160,15 @@ class SequenceData:
     def __init__(
         self,
         load: Load,
+        convert: Convert | None = None,
         between: Between | None = None,
         columns: tuple[Column, ...] = COLUMNS,
-        convert: Convert | None = None,
     ) -> None:
         self._load = load
         self._convert = convert
         self._between = between or (lambda low, high: chunk_between(load(), low, high))
         self._names = columns
-        self._columns = [
-            ArrayView(load, column, None, convert if column == "values" else None) for column in columns
-        ]
+        self._columns = [ArrayView(load, column, convert) for column in columns]
 
     def view(self, columns: str | tuple[str, ...] | list[str]) -> SequenceData:
         """Return the same points with these columns alone: "values", "epochs", "timestamps".
@@ -183,8 +182,9 @@ class SequenceData:
         for name in names:
             if name not in COLUMNS:
                 raise UsageError(f"no column {name!r}", hint=f"The columns are {', '.join(COLUMNS)}.")
-        chosen = tuple(name for name in COLUMNS if name in names)
-        return SequenceData(self._load, self._between, chosen, self._convert)
+        return SequenceData(
+            self._load, self._convert, self._between, tuple(name for name in COLUMNS if name in names)
+        )
 
     def range(self, start: float | None = None, stop: float | None = None) -> SequenceData:
         """Return the points with steps from `start` up to, but not including, `stop`; None is no limit.
@@ -192,7 +192,7 @@ class SequenceData:
         Only these are read, and as arrays they are views of memory-mapped files where possible.
         """
         part = self._between(start, stop)
-        return SequenceData(lambda: part, None, self._names, self._convert)
+        return SequenceData(lambda: part, self._convert, None, self._names)
 
     def sample(self, k: int) -> SequenceData:
         """Return `k` points (all, if there are fewer), evenly spread from the first to the last.
@@ -205,10 +205,10 @@ class SequenceData:
         chunk = self._load()
         count = len(chunk.steps)
         if k >= count:
-            return SequenceData(lambda: chunk, None, self._names, self._convert)
+            return SequenceData(lambda: chunk, self._convert, None, self._names)
         places = np.arange(k) * (count - 1) // (k - 1) if k > 1 else np.arange(count - k, count)[:k]
         part = take(chunk, places)
-        return SequenceData(lambda: part, None, self._names, self._convert)
+        return SequenceData(lambda: part, self._convert, None, self._names)
 
     def numpy(self) -> tuple[Array, list[Array]]:
         """Return (steps, [values, epochs, timestamps]) as arrays."""

@@ -154,8 +154,8 @@ def _dtype(values: Any) -> Any:
     if isinstance(values, np.ndarray):
         return None
     kinds = set(map(type, values))
-    if kinds - {int, float, bool, str, type(None)}:  # images, lists of them: nothing for pandas to look into
-        return object
+    if not kinds <= {int, float, bool, str, type(None), datetime}:
+        return object  # images, say: pandas must not look into them
     big = int in kinds and any(type(value) is int and not -_EXACT <= value <= _EXACT for value in values)
     return object if big and (kinds != {int} or any(value not in _INT64 for value in values)) else None
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from runstone_indexer.chunk import FLOAT, part_of
 
+from .arrays import ArrayView
 from .columnset import ColumnSet
 
 if TYPE_CHECKING:
@@ -111,13 +112,12 @@ def _points(sequence: Sequence, only_last: bool) -> dict[str, Any]:
     if only_last:
         places = places[-1:]
         chunk = part_of(chunk, len(chunk.steps) - len(places), len(chunk.steps))
-    values: Any = chunk.values if chunk.kind == FLOAT else chunk.python_values()
-    if sequence._convert is not None:
-        values = list(map(sequence._convert, values))
     return {
         "idx": places,
         "step": chunk.steps,
-        "value": values,
+        "value": chunk.values
+        if chunk.kind == FLOAT
+        else ArrayView(lambda: chunk, "values", sequence._convert).values_list(),
         "epoch": np.full(len(places), np.nan) if chunk.epochs is None else chunk.epochs,
         "time": chunk.times,
     }

@@ -22,6 +22,7 @@ from .aimql import Query
 from .record import Record, TailChunks
 from .repo import Repo
 from .selection import Explanation, Selection
+from .suggestions import Known
 
 if TYPE_CHECKING:
     from .snapshot import Progress
@@ -161,6 +162,11 @@ class PastSnapshots:
                 self.progress(count + 1, len(runs))
         self._tails = dict(found)
         return None, found
+
+    def known(self) -> Known:
+        """Return the names of the parameters and sequences that there were."""
+        fresh: dict[str, Any] = dict(self.take()[1])
+        return Known.of(None, fresh)
 
     def select(self, query: Query) -> Selection:
         """Return the runs to evaluate `query` on."""

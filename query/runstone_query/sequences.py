@@ -78,22 +78,22 @@ class Sequence:
     @property
     def values(self) -> ArrayView:
         """What was tracked, by step."""
-        return ArrayView(lambda: self.chunk, "values", self._between, self._convert)
+        return ArrayView(lambda: self.chunk, "values", self._convert, self._between)
 
     @property
     def epochs(self) -> ArrayView:
         """The epoch of each point: None (NaN in an array) where none was given."""
-        return ArrayView(lambda: self.chunk, "epochs", self._between)
+        return ArrayView(lambda: self.chunk, "epochs", None, self._between)
 
     @property
     def timestamps(self) -> ArrayView:
         """When each point was tracked: seconds since the epoch."""
-        return ArrayView(lambda: self.chunk, "timestamps", self._between)
+        return ArrayView(lambda: self.chunk, "timestamps", None, self._between)
 
     @property
     def data(self) -> SequenceData:
         """Values, epochs and timestamps together."""
-        return SequenceData(lambda: self.chunk, self._between, convert=self._convert)
+        return SequenceData(lambda: self.chunk, self._convert, self._between)
 
     @property
     def _convert(self) -> Convert | None:
