@@ -30,6 +30,7 @@ from .layout import Layout, host, log_name, make_folder, new_writer, writer_time
 from .lines import LOG_FORMAT, LONGEST_BODY, encode_event, encode_point, frame_all, too_long
 from .part import Part
 from .tender import TENDER
+from .workers import at_end_of_worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,6 +69,8 @@ class LogWriter:
         self.kind: Kind = kind
         self.durable = durable
         self.declarations: dict[int, bytes] = {}
+        self.writer = ""
+        self.parent = ""  # the writer of the process that this one was forked from
         # Whether the first line of all raises StoreError where nothing can ever be written.
         self.may_refuse = kind == "run"
         self._start()
@@ -391,6 +394,7 @@ class LogWriter:
             os.unlink(path)
             raise
         self._next, self._pending, self._part = number + 1, b"", part
+        at_end_of_worker("logs", _close_all, 10)
         self.started, self.may_refuse = True, False
 
     def _clear_away(self, path: str, preamble: list[bytes]) -> None:
@@ -412,6 +416,8 @@ class LogWriter:
             "writer": self.writer,
         }
         header |= {"part": number, "kind": self.kind, "host": host(), "pid": os.getpid()}
+        if self.parent:
+            header["parent"] = self.parent
         if number:
             header["from"] = self._origin
         return [encode_event(header, "the header"), *list(self.declarations.values())]
@@ -555,9 +561,15 @@ class LogWriter:
 def _after_fork() -> None:
     """In a forked child: every inherited log belongs to the parent; start over, keeping the declarations."""
     for log in list(_open_logs):
-        part = log._part
+        part, log.parent = log._part, log.writer
         log._start()
         part.close()
+
+
+def _close_all() -> None:
+    for log in list(_open_logs):
+        if log.kind == "run":
+            log.close("end")
 
 
 os.register_at_fork(after_in_child=_after_fork)

@@ -5,22 +5,23 @@ from __future__ import annotations
 import itertools
 import os
 import threading
-import time
-import warnings
 import weakref
-from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 
-from . import system, terminal
+from . import messages, system, terminal
 from .accepted import AcceptedLog
 from .errors import MissingKeyError, MissingRunError, ReadOnlyError, UsageError, ValueTypeError
 from .identity import sequence_identity
-from .layout import Layout, check_hash, find_repo, new_hash, open_repo
+from .layout import Layout, check_hash, find_repo, is_safe_hash, new_hash, open_repo
 from .log import LogWriter
+from .messages import Messages
+from .properties import checked_name
 from .values import as_number, decode, encode, normal_key, show_key
+from .workers import at_end_of_worker
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
     from .history import History
@@ -29,11 +30,19 @@ if TYPE_CHECKING:
 Durability = Literal["accepted", "written", "durable"]
 DEFAULT_SYSTEM_TRACKING_INTERVAL = 10.0  # seconds, as in Aim
 
-Extra = terminal.Capture | system.Sampler  # what a run holds besides its log, and closes before it
+HASH_VARIABLE = "RUNSTONE_RUN_HASH"  # the run that all processes of a job share
 
 _MISSING = object()
 _STEPS_START, _STEPS_END = -(2**63), 2**63 - 1  # so that the next step fits into 64 bits as well
 _bound: weakref.WeakValueDictionary[int, Run] = weakref.WeakValueDictionary()  # by id: two runs may be equal
+_kept: dict[tuple[str, str], Run] = {}  # those that a worker process has got by pickle
+
+
+class Extra(Protocol):
+    """What a run holds besides its log, and closes before it."""
+
+    def close(self) -> None:
+        """Append what is left."""
 
 
 class _Series:
@@ -48,11 +57,16 @@ class _Series:
         self.declared = 0
 
 
-class Run:
+class Run(Messages):
     """One training run: parameters, sequences and properties, appended to a log of this process's own.
 
     Args:
-        run_hash: the run to go on with; None makes a new one. An unknown hash raises MissingRunError.
+        run_hash: the run to go on with. An unknown hash raises MissingRunError, unless `create` is given.
+            None takes the one in the environment variable RUNSTONE_RUN_HASH, with ``create=True``; where there
+            is none, it makes a new run.
+        create: share the run with other processes: whoever comes first creates it, nobody waits. The hash may be
+            any safe file name, such as a job id. Steps that are not given count from 0 in each process
+            (docs/parallel.md).
         repo: a folder that holds (or will hold) ``.runstone``, or a Repo. None takes the nearest one
             upwards from the current folder, or makes one here.
         experiment: the name of the experiment that the run belongs to ("default" if never set).
@@ -70,6 +84,7 @@ class Run:
     whose process is killed keeps everything and is shown as crashed.
     """
 
+    _durability: Durability
     _log: LogWriter | None  # None for a run opened to be read
 
     def __init__(
@@ -79,6 +94,7 @@ class Run:
         repo: Any = None,
         experiment: str | None = None,
         read_only: bool = False,
+        create: bool = False,
         force_resume: bool = False,
         system_tracking_interval: float | None = DEFAULT_SYSTEM_TRACKING_INTERVAL,
         capture_terminal_logs: bool = True,
@@ -86,21 +102,21 @@ class Run:
         durability: Durability = "written",
     ) -> None:
         del force_resume
-        self.hash = new_hash() if run_hash is None else check_hash(run_hash)
+        self.hash, may_create = _chosen(run_hash, create, read_only)
         self._bind(_layout_of(repo, read_only), read_only)
-        new = run_hash is None
-        if not new and not os.path.isdir(self._layout.run_folder(self.hash)):
+        if not may_create and not os.path.isdir(self._layout.run_folder(self.hash)):
             raise MissingRunError(
                 f"there is no run {self.hash!r} in {self._layout.root}",
-                hint="`runstone runs ls` lists the runs; leave run_hash out to start a new one.",
+                hint="`runstone runs ls` lists the runs. Leave run_hash out to start a new one, or give create=True "
+                "to start one with this hash.",
             )
         if read_only:
             return
-        self._resumed = not new
-        log = self._log = _open_log(self._layout, self.hash, durability)
-        self._extras: list[Extra] = []
-        self._finalizer = weakref.finalize(self, _end, log, self._extras)
-        log.append("open")  # raises StoreError where nothing can ever be written
+        # Steps go on from the highest in a resumed run. In a shared one they do not depend on who came first.
+        self._resumed = not may_create
+        self._durability = durability
+        self._open()
+        self._append("open")  # raises StoreError where nothing can ever be written
         if experiment is not None:
             self.experiment = experiment
         self._start_extras(system_tracking_interval, capture_terminal_logs, log_system_params)
@@ -115,8 +131,30 @@ class Run:
         self._numbers = itertools.count()  # of sequences
         self._mutex = threading.RLock()
         self._closed = False
+        self._durability = "written"
         self._log = None
+        self._records = None
         _bound[id(self)] = self
+
+    def _open(self, parent: str = "") -> None:
+        """Begin a log; the first event makes its file. `parent` is the writer that it ends with at the latest."""
+        log = self._log = _open_log(self._layout, self.hash, self._durability)
+        log.parent = parent
+        self._extras: list[Extra] = []
+        self._finalizer = weakref.finalize(self, _end, log, self._extras)
+        at_end_of_worker("runs", _close_all, 20)
+        number = self._reserve(messages.NAME, messages.KIND)
+        self._records = messages.Records(log, number, self._next_step(messages.NAME))
+
+    def _reserve(self, name: str, kind: str) -> int:
+        """Return the number of a sequence that track() may not touch."""
+        identity = sequence_identity(name, {})
+        series = self._known.setdefault(identity, _Series(next(self._numbers), kind, 0))
+        return series.number
+
+    def _next_step(self, name: str) -> Callable[[], int]:
+        """Return what finds out the first step of a reserved sequence: later, as it may take a while."""
+        return partial(_steps_kept, self._layout, self.hash, name) if self._resumed else int
 
     # -- sequences -----------------------------------------------------------------------------------
 
@@ -163,12 +201,12 @@ class Run:
         if isinstance(value, dict):
             if name is not None:
                 raise UsageError("'name' should be None when tracking values dictionary.")
-            checked = [(_checked_name(key), _checked_value(item)) for key, item in value.items()]
+            checked = [(checked_name(key), _checked_value(item)) for key, item in value.items()]
         else:
             encoded = _checked_value(value)
             if name is None:
                 raise UsageError("'name' should not be None.")
-            checked = [(_checked_name(name), encoded)]
+            checked = [(checked_name(name), encoded)]
         context = _checked_context(context)
         step = None if step is None else _checked_step(step)
         epoch = None if epoch is None else _checked_epoch(epoch)
@@ -197,7 +235,9 @@ class Run:
             raise UsageError(
                 f"Cannot log value on sequence {name!r}. Incompatible data types.",
                 hint="It holds what the process prints: take another name, or "
-                "Run(capture_terminal_logs=False).",
+                "Run(capture_terminal_logs=False)."
+                if series.kind == terminal.KIND
+                else "It holds what run.log_info() and its kin keep: take another name.",
             )
         if series.declared < 2:
             self._writable().declare(series.number, name, encoded, series.kind)
@@ -218,16 +258,16 @@ class Run:
     def __setitem__(self, key: Any, value: Any) -> None:
         self.set(key, value)
 
-    def set(self, key: Any, value: Any, strict: bool = True) -> None:
+    def set(self, key: Any, val: Any, strict: bool = True) -> None:
         """Set the parameter `key` ("a", ("a", "b") for a nested one, ... for all): what was there is replaced.
 
         Raises TypeError, naming the key, for a value that cannot be kept exactly; with ``strict=False``
         its ``repr`` is kept instead.
         """
         path = normal_key(key)
-        data = encode(value, path, strict)
+        data = encode(val, path, strict)
         if not path and not isinstance(decode(data), dict):
-            raise ValueTypeError(f"all parameters together are a dictionary, not {type(value).__name__}")
+            raise ValueTypeError(f"all parameters together are a dictionary, not {type(val).__name__}")
         self._append("set", key=encode(list(path)), value=data)
 
     def __delitem__(self, key: Any) -> None:
@@ -252,100 +292,6 @@ class Run:
         value = self._fresh_state().params.get(normal_key(key), _MISSING)
         return default if value is _MISSING else _copied(value)
 
-    # -- properties ------------------------------------------------------------------------------------
-
-    @property
-    def name(self) -> str:
-        """The name; "Run: <hash>" until it is set, as in Aim."""
-        return self._fresh_state().name
-
-    @name.setter
-    def name(self, value: str) -> None:
-        self._edit("prop", name="name", value=_checked_text("name", value))
-
-    @property
-    def description(self) -> str | None:
-        """A free text, or None."""
-        text: str | None = self._fresh_state().prop("description")
-        return text
-
-    @description.setter
-    def description(self, value: str | None) -> None:
-        self._edit(
-            "prop", name="description", value=None if value is None else _checked_text("description", value)
-        )
-
-    @property
-    def experiment(self) -> str:
-        """The experiment's name."""
-        return self._fresh_state().experiment
-
-    @experiment.setter
-    def experiment(self, value: str) -> None:
-        self._edit("prop", name="experiment", value=_checked_text("experiment", value))
-
-    @property
-    def archived(self) -> bool:
-        """Whether the run is left out of queries that do not ask for archived runs."""
-        return self._fresh_state().archived
-
-    @archived.setter
-    def archived(self, value: bool) -> None:
-        self._edit("prop", name="archived", value=bool(value))
-
-    @property
-    def tags(self) -> list[str]:
-        """The tags, in the order in which they were added."""
-        return self._fresh_state().tags
-
-    def add_tag(self, value: str) -> None:
-        """Put a tag on the run. One that is there already stays, with a warning."""
-        text = _checked_name(value, "tag of a run")
-        if text in self.tags:
-            warnings.warn(f"run {self.hash} has the tag {text!r} already", UserWarning, stacklevel=2)
-            return
-        self._edit("tag", name=text, on=True)
-
-    def remove_tag(self, tag_name: str) -> bool:
-        """Take a tag off; return whether it was there."""
-        if tag_name not in self.tags:
-            return False
-        self._edit("tag", name=tag_name, on=False)
-        return True
-
-    @property
-    def creation_time(self) -> float:
-        """When the run was first opened: seconds since the epoch."""
-        return self._fresh_state().created / 1e6
-
-    @property
-    def end_time(self) -> float | None:
-        """When the run was ended: seconds since the epoch, or None while a writer has not ended it."""
-        ended = self._fresh_state().ended
-        return None if ended is None else ended / 1e6
-
-    @property
-    def created_at(self) -> datetime:
-        """The creation time as a naive datetime in UTC, as in Aim."""
-        return datetime.fromtimestamp(self.creation_time, UTC).replace(tzinfo=None)
-
-    @property
-    def finalized_at(self) -> datetime | None:
-        """The end time as a naive datetime in UTC, or None, as in Aim."""
-        end = self.end_time
-        return None if end is None else datetime.fromtimestamp(end, UTC).replace(tzinfo=None)
-
-    @property
-    def duration(self) -> float:
-        """Seconds from creation to the end, or to now."""
-        end = self.end_time
-        return (time.time() if end is None else end) - self.creation_time
-
-    @property
-    def active(self) -> bool:
-        """Whether no end has been recorded (a crashed run has none either), as in Aim."""
-        return self.end_time is None
-
     # -- life ------------------------------------------------------------------------------------------
 
     def close(self) -> None:
@@ -358,8 +304,20 @@ class Run:
             self._finalizer.detach()
 
     def finalize(self) -> None:
-        """The same as close(), under the name that older versions of Aim had."""
-        self.close()
+        """End the run now, as close() does; another change opens it again, in a log of its own.
+
+        Terminal capture and system metrics end for good. Aim had this before version 3.
+        """
+        if self._closed:
+            return
+        self._writable()
+        with self._mutex:
+            self.close()
+            self._resumed = True
+            for series in self._known.values():
+                series.declared = 0
+            self._open()
+            self._closed = False
 
     def __enter__(self) -> Self:
         return self
@@ -368,6 +326,12 @@ class Run:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled, as for a worker that is spawned: the same run there, written in a log of the worker's own."""
+        if self._log is None:
+            return partial(type(self), repo=self._layout.root, read_only=True), (self.hash,)
+        return _reopened, (type(self), self.hash, self._layout.root, self._durability, self._log.writer)
 
     def __repr__(self) -> str:
         return f"<Run {self.hash} in {self._layout.root}>"
@@ -413,10 +377,8 @@ class Run:
 
             self[environment.PARAMETER] = environment.describe()
         if capture:
-            series = _Series(next(self._numbers), terminal.KIND, 0)
-            self._known[sequence_identity(terminal.NAME, {})] = series
-            first_line = partial(_lines_kept, self._layout, self.hash) if self._resumed else int
-            self._extras.append(terminal.Capture(self._log, series.number, first_line))
+            number = self._reserve(terminal.NAME, terminal.KIND)
+            self._extras.append(terminal.Capture(self._log, number, self._next_step(terminal.NAME)))
         sampler = system.start(self, interval)
         if sampler is not None:
             self._extras.append(sampler)
@@ -434,10 +396,51 @@ def _history(layout: Layout, run: str) -> History:
     return History(layout, run)
 
 
-def _lines_kept(layout: Layout, run: str) -> int:
-    """Return the number of the next line that a resumed run prints."""
-    lines = _history(layout, run).read().find(terminal.NAME, {})
-    return 0 if lines is None or lines.summary is None else int(lines.summary) + 1
+def _chosen(run_hash: str | None, create: bool, read_only: bool) -> tuple[str, bool]:
+    """Return the hash of the run to open, and whether it need not be there yet."""
+    if run_hash is not None:
+        return check_hash(run_hash), create and not read_only
+    shared = os.environ.get(HASH_VARIABLE)
+    if shared:
+        if not is_safe_hash(shared):
+            raise UsageError(
+                f"the environment variable {HASH_VARIABLE} is no run hash: {shared!r}",
+                hint="A hash is 1 to 128 letters, digits, '_' or '-', and does not start with '-'.",
+            )
+        return shared, not read_only
+    if read_only:
+        raise UsageError(
+            "which run is to be read?", hint="Give its hash: Run(hash, read_only=True). Repo finds runs."
+        )
+    return new_hash(), True
+
+
+def _steps_kept(layout: Layout, run: str, name: str) -> int:
+    """Return the next step of a reserved sequence in a resumed run."""
+    found = _history(layout, run).read().find(name, {})
+    return 0 if found is None or found.summary is None else int(found.summary) + 1
+
+
+def _reopened(kind: type[Run], run_hash: str, repo: str, durability: Durability, parent: str) -> Run:
+    """Return the run in this process: the one that is open, or one that is kept to the end of the process.
+
+    (A pool unpickles one for every task.)
+    """
+    for run in list(_bound.values()):
+        if (run.hash, run._layout.root) == (run_hash, repo) and run._log is not None and not run._closed:
+            return run
+    run = _kept[run_hash, repo] = kind.__new__(kind)
+    run.hash = run_hash
+    run._bind(open_repo(repo), read_only=False)
+    run._resumed, run._durability = False, durability
+    run._open(parent)
+    run._append("open")
+    return run
+
+
+def _close_all() -> None:
+    for run in list(_bound.values()):
+        run.close()
 
 
 def _end(log: LogWriter, extras: list[Extra]) -> None:
@@ -507,16 +510,6 @@ def _checked_epoch(epoch: Any) -> float | None:
     return float(number) if isinstance(number, float) else int(number)
 
 
-def _checked_name(name: Any, what: str = "name of a sequence") -> str:
-    if not isinstance(name, str):
-        raise ValueTypeError(f"the {what} is a string, not {type(name).__name__}: {name!r}")
-    try:
-        name.encode()
-    except UnicodeEncodeError as error:
-        raise ValueTypeError(f"the {what} cannot be written as UTF-8: {name!r}") from error
-    return name
-
-
 def _checked_context(context: Any) -> dict[Any, Any]:
     found = getattr(context, "_context", context)  # Aim's Context
     if found is None:
@@ -530,17 +523,13 @@ def _checked_context(context: Any) -> dict[Any, Any]:
         ) from None
 
 
-def _checked_text(what: str, value: Any) -> Any:
-    if not isinstance(value, str):
-        raise ValueTypeError(f"the {what} of a run is a string, not {type(value).__name__}: {value!r}")
-    return encode(value)
-
-
 def _after_fork() -> None:
     """In a forked child: another thread of the parent may have held a lock, or been reading the history."""
     for run in list(_bound.values()):
         run._mutex = threading.RLock()
         run._history = None
+        if run._records is not None:
+            run._records.forget()
 
 
 os.register_at_fork(after_in_child=_after_fork)
