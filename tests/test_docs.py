@@ -29,7 +29,14 @@ def test_the_page_on_the_command_line_has_every_command():
     assert headings == ["", "init", "query", "runs", *runs, "tail", "index", "reindex", "status", "fsck"]
 
 
-PAGES = ["README.md", "CHANGELOG.md", "docs/cli.md", "docs/durability.md", "docs/parallel.md"]
+PAGES = [
+    "README.md",
+    "CHANGELOG.md",
+    "docs/cli.md",
+    "docs/durability.md",
+    "docs/parallel.md",
+    "docs/parameters.md",
+]
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -8,6 +8,7 @@ from pathlib import Path
 import orjson
 import pytest
 
+from runstone_writer.kinds import PLAIN
 from runstone_writer.layout import LOG_SUFFIX, log_name, open_repo
 from runstone_writer.lines import LINE_LIMIT, LOG_FORMAT
 from runstone_writer.log import CHECKPOINT_BYTES, UNSYNCED_LIMIT, WAITING_LIMIT, LogWriter
@@ -48,6 +49,8 @@ def test_the_events_of_the_page_are_those_that_readers_know() -> None:
 
 def test_the_tags_of_the_page_are_those_of_the_code() -> None:
     assert {row[0].strip("`") for row in rows("Tagged JSON")} == set(TAGS)
+    views = {tag for row in rows("Plain views") for tag in re.findall(r"`(\$\w+)`", row[0])}
+    assert views == set(PLAIN)
 
 
 def test_the_numbers_of_the_page_are_those_of_the_code() -> None:

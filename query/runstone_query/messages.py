@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from runstone_writer import messages, terminal
+from runstone_writer.kinds import exact
 from runstone_writer.values import decode
 
 from .sequences import Sequence
@@ -59,7 +60,7 @@ class LogRecords(Sequence):
         for step, value, when in zip(
             chunk.steps.tolist(), chunk.python_values(), chunk.times.tolist(), strict=True
         ):
-            message, args = decode(value["message"]), decode(value["args"])
+            message, args = decode(value["message"]), exact(value["args"])
             yield LogRecord(step, value["level"], message, args, when)
 
 

@@ -13,11 +13,12 @@ from . import messages, system, terminal
 from .accepted import AcceptedLog
 from .errors import MissingKeyError, MissingRunError, ReadOnlyError, UsageError, ValueTypeError
 from .identity import sequence_identity
+from .kinds import copied, has_kind
 from .layout import Layout, check_hash, find_repo, is_safe_hash, new_hash, open_repo
 from .log import LogWriter
 from .messages import Messages
 from .properties import checked_name
-from .values import as_number, decode, encode, normal_key, show_key
+from .values import Key, as_number, decode, encode, normal_key, show_key
 from .workers import at_end_of_worker
 
 if TYPE_CHECKING:
@@ -223,6 +224,11 @@ class Run(Messages):
     def _series_of(self, name: str, context: dict[Any, Any]) -> _Series:
         """Return the series, declared if need be: before its first point, and once more before its second."""
         encoded = encode(context, ("context",))
+        if has_kind(encoded):
+            raise ValueTypeError(
+                f"a context holds texts, numbers, lists and dictionaries: {context!r}",
+                hint="Turn dates, sets, arrays and the like into text, or keep them as parameters.",
+            )
         identity = sequence_identity(name, encoded)
         series = self._known.get(identity)
         if series is None:
@@ -261,10 +267,12 @@ class Run(Messages):
     def set(self, key: Any, val: Any, strict: bool = True) -> None:
         """Set the parameter `key` ("a", ("a", "b") for a nested one, ... for all): what was there is replaced.
 
-        Raises TypeError, naming the key, for a value that cannot be kept exactly; with ``strict=False``
-        its ``repr`` is kept instead.
+        docs/parameters.md says which values come back as what they were. Raises TypeError, naming the key, for one
+        that cannot be kept; with ``strict=False`` its ``repr`` is kept instead. A place in a list that is there
+        may be set too, as ("a", 0).
         """
         path = normal_key(key)
+        self._check_places(path)
         data = encode(val, path, strict)
         if not path and not isinstance(decode(data), dict):
             raise ValueTypeError(f"all parameters together are a dictionary, not {type(val).__name__}")
@@ -272,25 +280,49 @@ class Run(Messages):
 
     def __delitem__(self, key: Any) -> None:
         path = normal_key(key)
-        if self._fresh_state().params.get(path, _MISSING) is _MISSING:
+        if self._fresh_state().params.exact(path, _MISSING) is _MISSING:
             raise MissingKeyError(f"run {self.hash} has no parameter {show_key(path)}")
+        if path and not isinstance(self._fresh_state().params.exact(path[:-1]), dict):
+            raise UsageError(
+                f"parameter {show_key(path[:-1])} is no dictionary: nothing can be deleted from it",
+                hint="Set it as a whole.",
+            )
         self._append("unset", key=encode(list(path)))
 
     def __getitem__(self, key: Any) -> Any:
         path = normal_key(key)
-        value = self._fresh_state().params.get(path, _MISSING)
+        value = self._fresh_state().params.exact(path, _MISSING)
         if value is _MISSING:
             raise MissingKeyError(
                 f"run {self.hash} has no parameter {show_key(path)}",
                 hint=f"It has: {', '.join(map(repr, list(self._fresh_state().params.tree())[:20])) or 'none'}.",
             )
-        return _copied(value)
+        return copied(value)
 
     def get(self, key: Any, default: Any = None, strict: bool = True, resolve_objects: bool = False) -> Any:
-        """Return the parameter `key`, or `default`."""
-        del strict, resolve_objects
-        value = self._fresh_state().params.get(normal_key(key), _MISSING)
-        return default if value is _MISSING else _copied(value)
+        """Return the parameter `key`, or `default`.
+
+        With `resolve_objects` it is what a query sees: numbers, texts, lists and dictionaries alone. `strict` is Aim's,
+        and changes nothing.
+        """
+        del strict
+        params = self._fresh_state().params
+        read = params.get if resolve_objects else params.exact
+        value = read(normal_key(key), _MISSING)
+        return default if value is _MISSING else copied(value)
+
+    def _check_places(self, path: Key) -> None:
+        """Refuse a key that leads to a place which the list (or array) that is there has not."""
+        for depth, part in enumerate(path[1:], 1):
+            if type(part) is int:
+                holder = self._fresh_state().params.exact(path[:depth])
+                if not (holder is None or isinstance(holder, dict)) and not (
+                    isinstance(holder, list) and 0 <= part < len(holder)
+                ):
+                    raise UsageError(
+                        f"parameter {show_key(path[:depth])} has no place [{part}] that can be set",
+                        hint="Set it as a whole.",
+                    )
 
     # -- life ------------------------------------------------------------------------------------------
 
@@ -382,12 +414,6 @@ class Run(Messages):
         sampler = system.start(self, interval)
         if sampler is not None:
             self._extras.append(sampler)
-
-
-def _copied(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _copied(item) for key, item in value.items()}
-    return [_copied(item) for item in value] if isinstance(value, list) else value
 
 
 def _history(layout: Layout, run: str) -> History:

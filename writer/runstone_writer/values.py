@@ -10,8 +10,10 @@ from __future__ import annotations
 import math
 from binascii import a2b_base64, b2a_base64
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
+from . import kinds
 from .errors import UsageError, ValueTypeError
 
 Key = tuple[str | int, ...]
@@ -145,15 +147,21 @@ def _encode_other(value: Any, path: Key, strict: bool) -> Any:
         from omegaconf import OmegaConf  # noqa: PLC0415 - only where the caller has it already
 
         return encode(OmegaConf.to_container(value, resolve=True), path, strict)
-    if not strict:
-        return encode(repr(value))
-    kind = type(value)
-    raise ValueTypeError(
-        f"parameter {show_key(path)} has a value of type {kind.__module__}.{kind.__qualname__}, which cannot be "
-        "kept exactly",
-        hint="Convert it to numbers, strings, lists and dictionaries, or use run.set(key, value, strict=False) to "
-        "keep its repr().",
-    )
+    return _encode_kind(value, path, strict)
+
+
+def _encode_kind(value: Any, path: Key, strict: bool) -> Any:
+    try:
+        return kinds.tagged(value, partial(encode, path=path))
+    except (kinds.UnkeepableError, ValueTypeError) as error:
+        why = "" if isinstance(error, ValueTypeError) else str(error)
+    try:
+        form = kinds.plain_form(value)
+    except kinds.UnkeepableError:
+        if not strict:
+            return encode(repr(value))
+        raise kinds.refuse(show_key(path), value, why) from None
+    return encode(form, path, strict)
 
 
 def as_number(value: Any) -> int | float | None:
@@ -186,5 +194,6 @@ _DECODERS: dict[str, Callable[[Any], Any]] = {
     "$str": lambda text: a2b_base64(text).decode("utf-8", "surrogatepass"),
     "$bytes": a2b_base64,
     "$dict": lambda pairs: {decode(key): decode(item) for key, item in pairs},
+    **kinds.PLAIN,
 }
 TAGS = tuple(_DECODERS)

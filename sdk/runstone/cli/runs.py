@@ -104,12 +104,12 @@ def show(run_hash: str, repo: str | None, as_json: bool) -> None:
         for m in run.metrics()
     ]
     if as_json:
-        print_json(properties | {"params": run[...], "metrics": metrics})
+        print_json(properties | {"params": run.get(..., resolve_objects=True), "metrics": metrics})
         return
     times = {"creation_time": show_time(run.creation_time), "end_time": show_time(run.end_time)}
     lasted = {"duration": show_duration(properties["duration"])}
     print_table((Column("property", whole=True), Column("value")), (properties | times | lasted).items())
-    params = flat_params(run[...])
+    params = flat_params(run.get(..., resolve_objects=True))
     if params:
         click.echo()
         print_table((Column("parameter"), Column("value")), params.items())
