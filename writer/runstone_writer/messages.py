@@ -82,9 +82,10 @@ class Messages(Properties):
 class Records:
     """Appends the log records of one run. It knows the run's log and not the run, so that it can be collected."""
 
-    def __init__(self, log: LogWriter, sequence: int, first_step: Callable[[], int]) -> None:
+    def __init__(self, log: LogWriter, number: Callable[[], int], first_step: Callable[[], int]) -> None:
         self._log = log
-        self._sequence = sequence
+        self._new_number = number
+        self._number: int | None = None  # of the sequence in the log
         self._first_step = first_step  # may be slow (a resumed run): asked when there is a record
         self._next: int | None = None
         self._declared = 0
@@ -100,10 +101,12 @@ class Records:
         with self._lock:
             step = self._first_step() if self._next is None else self._next
             self._next = step + 1
+            if self._number is None:
+                self._number = self._new_number()
             if self._declared < 2:  # twice, so that one damaged line does not orphan the sequence
                 self._declared += 1
-                self._log.declare(self._sequence, NAME, {}, KIND)
-            self._log.point(self._sequence, step, value, None)
+                self._log.declare(self._number, NAME, {}, KIND)
+            self._log.point(self._number, step, value, None)
 
     def forget(self) -> None:
         """In a forked child: another thread of the parent may have held the lock."""

@@ -144,14 +144,13 @@ class Run(Messages):
         self._extras: list[Extra] = []
         self._finalizer = weakref.finalize(self, _end, log, self._extras)
         at_end_of_worker("runs", _close_all, 20)
-        number = self._reserve(messages.NAME, messages.KIND)
+        self._reserve(messages.NAME, messages.KIND)
+        number = partial(next, self._numbers)
         self._records = messages.Records(log, number, self._next_step(messages.NAME))
 
-    def _reserve(self, name: str, kind: str) -> int:
-        """Return the number of a sequence that track() may not touch."""
-        identity = sequence_identity(name, {})
-        series = self._known.setdefault(identity, _Series(next(self._numbers), kind, 0))
-        return series.number
+    def _reserve(self, name: str, kind: str) -> None:
+        """Keep track() from a sequence that is somebody else's."""
+        self._known.setdefault(sequence_identity(name, {}), _Series(-1, kind, 0))
 
     def _next_step(self, name: str) -> Callable[[], int]:
         """Return what finds out the first step of a reserved sequence: later, as it may take a while."""
@@ -409,8 +408,9 @@ class Run(Messages):
 
             self[environment.PARAMETER] = environment.describe()
         if capture:
-            number = self._reserve(terminal.NAME, terminal.KIND)
-            self._extras.append(terminal.Capture(self._log, number, self._next_step(terminal.NAME)))
+            self._reserve(terminal.NAME, terminal.KIND)
+            first_line = self._next_step(terminal.NAME)
+            self._extras.append(terminal.Capture(self._log, next(self._numbers), first_line))
         sampler = system.start(self, interval)
         if sampler is not None:
             self._extras.append(sampler)
