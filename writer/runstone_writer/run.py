@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 
 from . import messages, system, terminal
 from .accepted import AcceptedLog
+from .artifacts import Artifacts
 from .errors import MissingKeyError, MissingRunError, ReadOnlyError, UsageError, ValueTypeError
 from .identity import sequence_identity
 from .kinds import copied, has_kind
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from .history import History
     from .state import RunState
+    from .uploads import Uploads
 
 Durability = Literal["accepted", "written", "durable"]
 DEFAULT_SYSTEM_TRACKING_INTERVAL = 10.0  # seconds, as in Aim
@@ -58,7 +60,7 @@ class _Series:
         self.declared = 0
 
 
-class Run(Messages):
+class Run(Messages, Artifacts):
     """One training run: parameters, sequences and properties, appended to a log of this process's own.
 
     Args:
@@ -135,6 +137,7 @@ class Run(Messages):
         self._durability = "written"
         self._log = None
         self._records = None
+        self._uploads: Uploads | None = None
         _bound[id(self)] = self
 
     def _open(self, parent: str = "") -> None:
@@ -144,6 +147,7 @@ class Run(Messages):
         self._extras: list[Extra] = []
         self._finalizer = weakref.finalize(self, _end, log, self._extras)
         at_end_of_worker("runs", _close_all, 20)
+        self._uploads = None
         self._reserve(messages.NAME, messages.KIND)
         number = partial(next, self._numbers)
         self._records = messages.Records(log, number, self._next_step(messages.NAME))
@@ -400,6 +404,16 @@ class Run(Messages):
                 self._history = _history(self._layout, self.hash)
             return self._history.read(self._log)
 
+    def _uploading(self) -> Uploads:
+        log = self._writable()
+        with self._mutex:
+            if self._uploads is None:
+                from .uploads import Uploads  # noqa: PLC0415 - few scripts have artifacts
+
+                self._uploads = Uploads(log, self._layout)
+                self._extras.append(self._uploads)
+            return self._uploads
+
     def _start_extras(self, interval: float | None, capture: bool, params: bool) -> None:
         """System metrics, terminal capture and system parameters."""
         assert self._log is not None  # noqa: S101 - only a run opened to write has extras
@@ -556,6 +570,8 @@ def _after_fork() -> None:
         run._history = None
         if run._records is not None:
             run._records.forget()
+        if run._uploads is not None:
+            run._uploads.forget()
 
 
 os.register_at_fork(after_in_child=_after_fork)
