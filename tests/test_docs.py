@@ -29,13 +29,8 @@ def test_the_page_on_the_command_line_has_every_command():
     assert headings == ["", "init", "query", "runs", *runs, "tail", "index", "reindex", "status", "fsck"]
 
 
-PAGES = [
-    "README.md",
-    "CHANGELOG.md",
-    "docs/cli.md",
-    "docs/durability.md",
-    "docs/parallel.md",
-    "docs/parameters.md",
+PAGES = ["README.md", "CHANGELOG.md"] + [
+    f"docs/{name}.md" for name in ("cli", "durability", "parallel", "parameters", "artifacts")
 ]
 
 

@@ -23,7 +23,7 @@ ROOMS = {
     "sdk/runstone": {"click", "orjson", "rich"},
 }
 PACKAGES = [Path(room).name for room in ROOMS]
-HEAVY = ("tantivy", "RestrictedPython", "watchdog", "numpy", "click", "rich", "pandas", "psutil")
+HEAVY = ("tantivy", "RestrictedPython", "watchdog", "numpy", "click", "rich", "pandas", "psutil", "boto3")
 NO_NOUNS = {"base", "common", "helpers", "misc", "util", "utils"}
 LONGEST = 600
 # What a user of the library meets: every public name in these has a docstring.
@@ -35,13 +35,17 @@ PUBLIC = [
     "runstone_query.context",
     "runstone_query.frames",
     "runstone_query.health",
+    "runstone_query.messages",
     "runstone_query.repo",
     "runstone_query.results",
     "runstone_query.run",
     "runstone_query.sequences",
     "runstone_query.snapshot",
     "runstone_query.verify",
+    "runstone_writer.artifacts",
     "runstone_writer.errors",
+    "runstone_writer.messages",
+    "runstone_writer.properties",
     "runstone_writer.run",
 ]
 
