@@ -51,6 +51,10 @@ class AcceptedLog(LogWriter):
     def point(self, sequence: int, step: float, value: Any, epoch: float | None) -> None:
         self._submit(partial(self._encode_point, sequence, step, value, epoch))
 
+    def _submit_all(self, makes: list[Callable[[], bytes]]) -> None:
+        for make in makes:
+            self._submit(make)
+
     def _submit(self, make: Callable[[], bytes]) -> None:
         if self._gate._is_owned():  # type: ignore[attr-defined]
             make()  # what is wrong with it is raised here
