@@ -9,8 +9,8 @@ import warnings
 from pathlib import Path
 
 import pytest
-from tests.processes import QUIET
 
+from processes import QUIET
 from runstone import CorruptionError, ReadOnlyError, Repo, Run, StoreError, UsageError
 from runstone_writer.stores import PIECE
 

@@ -24,8 +24,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from tests.processes import QUIET
 
+from processes import QUIET
 from runstone import Repo, Run, UsageError, ValueTypeError
 from runstone_writer.kinds import ARRAY_BYTES, exact
 from runstone_writer.values import decode, encode

@@ -5,8 +5,8 @@ import time
 from enum import Enum
 
 import pytest
-from tests.processes import QUIET, Writer
 
+from processes import QUIET, Writer
 from runstone import ReadOnlyError, Repo, Run, UsageError
 from runstone_writer.liveness import status_of
 

@@ -1,8 +1,8 @@
 """What is said of a run: notes, and that its properties are its own attributes."""
 
 import pytest
-from tests.processes import QUIET, Writer
 
+from processes import QUIET, Writer
 from runstone import MissingKeyError, ReadOnlyError, Repo, Run, UsageError
 
 
