@@ -394,6 +394,7 @@ class LogWriter:
 
     def _open_part(self) -> None:
         TENDER.add(self)
+        at_end_of_worker("logs", _close_all, 10)
         if not self.started:
             self._hint()
             make_folder(self.layout.run_folder(self.run))
@@ -414,7 +415,6 @@ class LogWriter:
             os.unlink(path)
             raise
         self._next, self._pending, self._part = number + 1, b"", part
-        at_end_of_worker("logs", _close_all, 10)
         self.started, self.may_refuse = True, False
 
     def _clear_away(self, path: str, preamble: list[bytes]) -> None:

@@ -69,13 +69,13 @@ class WriterState:
     def dump(self) -> list[Any]:
         declared = [[number, place] for number, place in self.declared.items()]
         life = [self.writer, self.kind, self.host, self.pid, self.opened, self.last, self.end, self.dropped]
-        return [*life, self.parts, declared, self.orphans, self.parent, self.progress]
+        return [*life, self.parent, self.progress, self.parts, declared, self.orphans]
 
     @classmethod
     def load(cls, row: list[Any]) -> WriterState:
         state = cls(row[0])
         state.kind, state.host, state.pid, state.opened, state.last, state.end, state.dropped = row[1:8]
-        state.parts, declared, state.orphans, state.parent, state.progress = row[8:]
+        state.parent, state.progress, state.parts, declared, state.orphans = row[8:]
         state.declared = dict(declared)
         return state
 
