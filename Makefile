@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 PYTEST := $(BIN)/python -m pytest -n auto --dist loadfile
 
-.PHONY: help demo test check bench crash fuzz wheel clean
+.PHONY: help demo test check bench bench-large crash fuzz wheel clean
 help:
 	@echo "make demo    train a sweep, kill a run, index, query, check the claims (leaves ./demo-repo)"
 	@echo "make test    run every test"
@@ -13,6 +13,7 @@ help:
 	@echo "make crash   the long crash campaign (minutes)"
 	@echo "make fuzz    hostile and random queries by the thousand (minutes)"
 	@echo "make bench   speed against Aim, side by side (minutes; installs Aim into its own environment)"
+	@echo "make bench-large  the same questions to 100,000 runs (Runstone alone)"
 	@echo "make wheel   build the wheel into ./dist"
 	@echo "make clean   remove what these have made"
 	@echo "Each sets up $(VENV) if need be. Another Python: make PYTHON=python3.12 test"
@@ -58,6 +59,10 @@ fuzz: $(VENV)/stamp-dev
 bench: $(VENV)/stamp-dev
 	@echo "==> measuring"
 	@$(BIN)/python tools/bench/main.py
+
+bench-large: $(VENV)/stamp-dev
+	@echo "==> measuring 100,000 runs (ten minutes, half a gigabyte)"
+	@$(BIN)/python tools/bench/main.py --workload L --only W,P4,P12,P6,P7,P8,P9 --no-peer
 
 wheel: $(VENV)/stamp-dev
 	@echo "==> building the wheel into dist/"

@@ -48,5 +48,5 @@ def value_of(
     expression: str, params: dict[str, Any] | None = None, entity: str | None = None, **more: Any
 ) -> Any:
     """Return what an expression is, or raise what its evaluation raises."""
-    predicate, _ = compile_query(parse(expression, entity))
+    predicate, *_ = compile_query(parse(expression, entity))
     return predicate(*views_of(record_of(params, **more)))

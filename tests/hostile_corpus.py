@@ -7,6 +7,11 @@ from __future__ import annotations
 
 # A run has n = 9, a short text, and a list `big` of 30,000 numbers.
 EXHAUSTING = (
+    "search('a' * 10**7)",
+    "any(search('q' * (n % 900) + 'q') for n in range(10**5))",
+    "all(search(str(n)) for n in range(10**6))",
+    "search('a ' * 10**6)",
+    "search(str(run.big)) or search(run.text * 10**6)",
     "9**9**9",
     "9**9**run.n",
     "'x' * 10**10",

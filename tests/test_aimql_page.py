@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pytest
 
 from runstone import QueryError, Repo
-from runstone_query import aimql, budget, functions, guards, methods, pattern
+from runstone_query import aimql, budget, functions, guards, methods, pattern, search
 from runstone_query.aimql import FUNCTIONS
 from runstone_query.methods import DATETIME_FUNCTIONS, METHODS
 from runstone_query.views import PROPERTIES, SEQUENCE_PROPERTIES
@@ -147,6 +147,7 @@ def test_the_limits_of_the_page_are_those_of_the_code() -> None:
     assert limits["`range`"] == f"{functions.RANGE_LIMIT:,} numbers"
     assert limits["`round`"] == f"{functions.DIGITS_LIMIT} digits"
     assert limits["a pattern"] == f"{pattern.PATTERN_LIMIT:,} characters"
+    assert limits["what `search` looks for"] == f"{search.WANTED_LIMIT:,} characters"
     assert limits["processor time of one evaluation"].startswith(f"{budget.TIME_LIMIT} s")
     assert methods.STRIP_LIMIT > 10
 

@@ -19,9 +19,11 @@ from runstone_indexer import (
     compaction,
     discovery,
     hints,
+    labels,
     parameters,
     series,
     states,
+    summaries,
     table,
     terms,
     watch,
@@ -120,7 +122,7 @@ def test_the_columns_of_state_files_are_those_of_the_page(generation: Generation
         found = [[name, dtype_name(np.dtype(dtype))] for name, (dtype, *_) in entry["columns"].items()]
         assert found == [row[:2] for row in rows("State files")]
     assert [row[0] for row in rows("State files")] == [
-        *states.COLUMNS, *table.COLUMNS, "s_start", "s_label", "s_filled", "s_text", "s_text_end"
+        *states.COLUMNS, *table.COLUMNS, *labels.COLUMNS, *summaries.COLUMNS
     ]  # fmt: skip
 
 

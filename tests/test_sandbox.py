@@ -360,7 +360,7 @@ def test_no_expression_changes_what_a_view_shows() -> None:
     state = record.state.dump()
     before = copy.deepcopy((record.params, state["params"], state["props"], state["tags"]))
     for text in MUTATIONS:
-        predicate, budget = compile_query(parse(text, "metric"))
+        predicate, budget, _ = compile_query(parse(text, "metric"))
         budget.reset()
         predicate(*views_of(record))
     state = record.state.dump()
@@ -404,7 +404,7 @@ use_one_heap()
 record = record_of({"n": 9, "text": "a b", "big": list(range(30000)), "h": {"a": 1}, "layers": [1]})
 def outcome(text):
     try:
-        predicate, budget = compile_query(parse(text))
+        predicate, budget, _ = compile_query(parse(text))
         predicate(*views_of(record))
     except QueryError:
         return "refused"

@@ -464,7 +464,8 @@ print("the parent")
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 def test_forked_child_prints_into_no_run(tmp_path):
-    done = subprocess.run([sys.executable, "-c", FORKS, tmp_path], capture_output=True, text=True, check=True)
+    command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", FORKS, tmp_path]  # fork with threads
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
     run = done.stdout.splitlines()[0]
     assert done.stdout == f"{run}\nthe child\nthe parent\n"
     assert kept_lines(tmp_path, run) == {0: run, 1: "the parent"}

@@ -100,7 +100,7 @@ def _merged_states(files: Sequence[Columns]) -> Merged:
     by_name = np.argsort(names, kind="stable")
     taken = {
         name: np.concatenate([columns[name] for columns in files])[newest]
-        for name in ("run", "created", "flags", "hash", "files", "read", "document")
+        for name in ("run", "created", "ended", "flags", "hash", "files", "read", "document")
     }
     sizes = np.concatenate([np.diff(columns["end"]) for columns in files])[newest]
     return {

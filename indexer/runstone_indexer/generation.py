@@ -111,8 +111,8 @@ class Generation:
         """Return, for each of several sequences (`run << 32 | place`), what `chunks` returns."""
         found: list[list[Found]] = [[] for _ in keys]
         for file in self.series:
-            for into, chunks in zip(found, file.find_many(keys), strict=True):
-                into.extend(chunks)
+            for which, chunk in file.find_many(keys):
+                found[which].append(chunk)
         return found
 
     def chunks(self, run: int, place: int) -> list[Found]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import gc
 import os
 import shutil
 import time
@@ -17,6 +16,7 @@ from runstone_writer.errors import StoreError
 from runstone_writer.layout import Layout, open_repo, shard, sync_folder
 from runstone_writer.replay import Problem
 
+from . import collector
 from .columns import DamagedColumnsError, remove_columns, write_columns
 from .compaction import compact_series, compact_states
 from .discovery import UNSETTLED, changed_shards, hinted, runs_in_shard, shard_marks
@@ -233,7 +233,7 @@ class Indexer:
         if full:
             self._problems.start_over()
         todo = self._everything(marks) if full else self._pointed_to(marks, in_use)
-        with _collector_paused():
+        with collector.paused():
             for count, run in enumerate(todo):
                 self._intake.take(run, in_use=run in in_use)
                 if batch.series.points >= POINTS_PER_PUBLISH or len(batch.rows) >= RUNS_PER_PUBLISH:
@@ -348,15 +348,3 @@ def _may_be_there(layout: Layout, run: str) -> bool:
     except OSError:
         return True
     return True
-
-
-@contextlib.contextmanager
-def _collector_paused() -> Iterator[None]:
-    """Decoding makes millions of lists and no cycles: the collector would double its time."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()

@@ -18,6 +18,10 @@ from .problems import Problems
 from .reading import Reading, read_on
 from .series import SeriesBuffer
 from .states import NO_DOCUMENT, StateRow, gone
+from .words import TERMINAL, terms_of
+
+RUNS_REMEMBERED = 256  # of which it is known what they have printed; forgotten, a word is indexed again
+TERMS_REMEMBERED = 20_000  # of each
 
 
 class Batch:
@@ -43,6 +47,11 @@ class Batch:
         row.document = new
         self.rows[row.run] = row
 
+    def put_printed(self, run: int, terms: set[str]) -> None:
+        """Take in words that a run has printed to its terminal."""
+        if terms:
+            self._parameters.put_printed(run, terms)
+
     def put_gone(self, row: StateRow, points: int) -> None:
         """Hide what has been stored of a run: its row and that many points."""
         last = gone(row.run)
@@ -61,6 +70,7 @@ class Intake:
             str, dict[str, int]
         ] = {}  # sizes of the logs of runs that could not be read to the end
         self._proven: set[str] = set()  # runs in use whose logs were found to be the ones that were read
+        self._printed: dict[int, set[str]] = {}  # of runs that go on, by number: words that they have printed
         self._generation: Generation | None = None
         self._again = True
         self._now: float | None = None
@@ -141,11 +151,26 @@ class Intake:
         if row.run == batch.next_run:
             batch.next_run += 1
         batch.put(row, found)
+        printed: list[str] = []
         for place, writer, chunk in chunks:
             batch.series.add((row.run, place, writer), chunk)
             self.points += len(chunk.steps)
+            if row.state.sequences[place].kind == TERMINAL:
+                printed += (line for line in chunk.python_values() if isinstance(line, str))
+        if printed:
+            batch.put_printed(row.run, self._new_terms(row, printed))
         self.runs += 1
         self.without_row.discard(row.state.run)
+
+    def _new_terms(self, row: StateRow, printed: list[str]) -> set[str]:
+        """What was printed and is not known to be indexed already."""
+        if len(self._printed) > RUNS_REMEMBERED:
+            self._printed.clear()
+        known = self._printed.pop(row.run, set())
+        new = terms_of(printed) - known
+        if row.state.ended is None:
+            self._printed[row.run] = known | new if len(known) < TERMS_REMEMBERED else known
+        return new
 
     def _recorded(self, folder: RunFolder, reading: Reading) -> list[Problem]:
         """Record the damage; return the rest: files that could not be read, lines that were not completed."""

@@ -16,9 +16,12 @@ from numpy.typing import NDArray
 
 from runstone_writer.state import RunState, sequence_identity
 
+from . import summaries
+
 Array = NDArray[Any]
 
 COLUMNS = ("s_start", "s_label", "s_filled", "s_text", "s_text_end")
+_BY_SEQUENCE = ("s_filled", *summaries.COLUMNS)  # one value for each sequence, whatever file it is in
 
 
 class Label(NamedTuple):
@@ -58,13 +61,15 @@ def merged_labels(files: list[Labels], source: Array, row: Array) -> dict[str, A
         mine = source == number
         counts[mine] = np.diff(file.start)[row[mine]]
     starts = np.concatenate([[0], np.cumsum(counts)])
-    labels, filled = np.zeros(starts[-1], np.int64), np.zeros(starts[-1], bool)
+    labels = np.zeros(starts[-1], np.int64)
+    others = {name: np.zeros(starts[-1], files[0].column(name).dtype) for name in _BY_SEQUENCE}
     for number, file in enumerate(files):
         mine = np.flatnonzero(source == number)
         to, taken = ranges(starts[mine], counts[mine]), ranges(file.start[row[mine]], counts[mine])
         labels[to] = renamed[number][file.label[taken]]
-        filled[to] = file.filled[taken]
-    return _columns(starts, labels, filled, list(texts))
+        for name, column in others.items():
+            column[to] = file.column(name)[taken]
+    return {**_columns(starts, labels, others["s_filled"], list(texts)), **others}
 
 
 def _columns(starts: Array, labels: Array, filled: Array, texts: list[bytes]) -> dict[str, Array]:
@@ -84,12 +89,12 @@ class Labels:
         self.start = column("s_start")
         self.label = column("s_label")
         self.filled = column("s_filled")  # whether the sequence has any points
-        self._column = column
+        self.column = column
         self._labels: list[Label] | None = None
 
     def texts(self) -> list[bytes]:
-        data = self._column("s_text").tobytes()
-        return [data[start:end] for start, end in pairwise(self._column("s_text_end").tolist())]
+        data = self.column("s_text").tobytes()
+        return [data[start:end] for start, end in pairwise(self.column("s_text_end").tolist())]
 
     @property
     def labels(self) -> list[Label]:
@@ -98,14 +103,23 @@ class Labels:
             self._labels = [Label(*orjson.loads(text)) for text in self.texts()]
         return self._labels
 
-    def of(self, rows: Array) -> tuple[Array, Array, Array]:
-        """Return (which of `rows`, place in the run, label) of each sequence with points of these rows."""
+    def of(self, rows: Array) -> tuple[Array, Array]:
+        """Return (which of `rows`, its cell) of each sequence with points of these rows.
+
+        A cell is where the columns have a sequence: its label, and its summaries.
+        """
         starts = self.start[rows]
         counts = self.start[rows + 1] - starts
         at = ranges(starts, counts)
         owner = np.repeat(np.arange(len(rows)), counts)
         filled = self.filled[at]
-        return owner[filled], (at - np.repeat(starts, counts))[filled], self.label[at][filled]
+        return owner[filled], at[filled]
+
+    def named(self, identity: tuple[str, str]) -> tuple[Array, Array]:
+        """Return (row, cell) of the sequence with an identity of each row that has one."""
+        numbers = [number for number, label in enumerate(self.labels) if label.identity == identity]
+        cells = np.flatnonzero(np.isin(self.label, np.array(numbers, np.uint32)))
+        return np.searchsorted(self.start, cells, side="right") - 1, cells
 
 
 def ranges(starts: Array, counts: Array) -> Array:

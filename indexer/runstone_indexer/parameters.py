@@ -1,8 +1,11 @@
 """The Tantivy index over parameters: one document per run, found by the terms of `terms.py`.
 
 Fields: `run` is the run's number; `n` holds numbers and `s` strings by parameter token; `has` holds a
-token for every path that exists, every sequence name and every value in a context; `document` is a digest
-of all these, by which the index is compared with the state files.
+token for every path that exists, every sequence name and every value in a context; `words` the words of its
+texts; `document` is a digest of all these, by which the index is compared with the state files.
+
+The words that a run prints to its terminal come in documents of their own, one whenever there are new ones:
+their `run` is the number's complement, so that nothing else finds them.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ import shutil
 import tempfile
 import weakref
 from collections.abc import Iterator
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, NamedTuple
 from zlib import crc32
@@ -27,6 +31,7 @@ from runstone_writer.values import decode
 
 from . import terms
 from .states import NO_DOCUMENT
+from .words import terms_of, texts_of
 
 WRITER_MEMORY = 64_000_000  # bytes; Tantivy wants at least 15 million a thread
 _FOOTER_MAGIC = 1337
@@ -47,6 +52,7 @@ def schema() -> tantivy.Schema:
     builder.add_json_field("n", tokenizer_name="raw", index_option="basic", fast=True)
     builder.add_json_field("s", tokenizer_name="raw", index_option="basic")
     builder.add_text_field("has", tokenizer_name="raw", index_option="basic")
+    builder.add_text_field("words", tokenizer_name="raw", index_option="basic")
     return builder.build()
 
 
@@ -78,12 +84,8 @@ def document(state: RunState) -> Document | None:
         has.add(token)
         texts.setdefault(token, []).append(terms.text_term(text))
     for sequence in state.sequences:
-        has.add(terms.sequence_token(sequence.name))
-        for path, value in _leaves(decode(sequence.context), ()):
-            context = terms.context_token(path, value)
-            if context is not None:
-                has.add(context)
-    fields: dict[str, Any] = {"has": sorted(has)}
+        has.update(_label_tokens(*sequence.identity))
+    fields: dict[str, Any] = {"has": sorted(has), "words": sorted(terms_of(texts_of(state)))}
     if numbers:
         fields["n"] = numbers
     if texts:
@@ -91,6 +93,13 @@ def document(state: RunState) -> Document | None:
     data = orjson.dumps(fields, option=orjson.OPT_SORT_KEYS)
     digest = int.from_bytes(blake2b(data, digest_size=8).digest(), "little", signed=True)
     return Document(digest or ~NO_DOCUMENT, fields)
+
+
+@lru_cache(maxsize=16_384)
+def _label_tokens(name: str, context: str) -> tuple[str, ...]:
+    """Return the tokens of a sequence's identity: the runs of an experiment have the same sequences."""
+    tokens = (terms.context_token(path, value) for path, value in _leaves(decode(orjson.loads(context)), ()))
+    return (terms.sequence_token(name), *(token for token in tokens if token is not None))
 
 
 def _properties(state: RunState) -> Iterator[tuple[str, str]]:
@@ -141,10 +150,19 @@ class ParameterWriter:
         with _failures_raised():
             if replaces:
                 self._writer.delete_documents_by_term("run", run)
-            if found is not None:
+            if found is None:
+                self._writer.delete_documents_by_term("run", ~run)
+            else:
                 fields = {"run": run, "document": found.digest, **found.fields}
                 # from_dict: add_json is off by an ulp on some floats
                 self._writer.add_document(tantivy.Document.from_dict(fields, _SCHEMA))
+        self._changed = True
+
+    def put_printed(self, run: int, words: set[str]) -> None:
+        """Add words that a run has printed to its terminal."""
+        with _failures_raised():
+            fields = {"run": ~run, "document": NO_DOCUMENT, "words": sorted(words)}
+            self._writer.add_document(tantivy.Document.from_dict(fields, _SCHEMA))
         self._changed = True
 
     def commit(self) -> int:
@@ -238,6 +256,12 @@ class ParameterReader:
         """How many runs have a document."""
         return int(self._searcher.num_docs)
 
+    def with_word(self, term: str, limit: int) -> NDArray[np.int64] | None:
+        """Return the numbers of the runs with a word in their texts or their terminals, sorted; see `search`."""
+        query = tantivy.Query.term_query(self.schema, "words", term)
+        found = self.search(query, limit)
+        return None if found is None else np.unique(np.where(found < 0, ~found, found))
+
     def search(self, query: tantivy.Query, limit: int) -> NDArray[np.int64] | None:
         """Return the numbers of the runs that match.
 
@@ -263,8 +287,9 @@ def _documents(searcher: tantivy.Searcher) -> Documents:
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
     hits = searcher.search(tantivy.Query.all_query(), limit=searcher.num_docs, count=False).hits
     addresses = [address for _, address in hits]
-    runs, digests = (searcher.fast_field_values(name, addresses) for name in ("run", "document"))
-    return np.array(runs, dtype=np.int64), np.array(digests, dtype=np.int64)
+    columns = (searcher.fast_field_values(name, addresses) for name in ("run", "document"))
+    runs, digests = (np.array(column, dtype=np.int64) for column in columns)
+    return runs[runs >= 0], digests[runs >= 0]
 
 
 @contextlib.contextmanager

@@ -6,7 +6,8 @@ Steps that advance evenly are kept as (first, stride) and cost nothing.
 
 from __future__ import annotations
 
-from itertools import pairwise
+from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,6 +23,7 @@ Array = NDArray[Any]
 _FAR = 2**31  # no stride of any training; a limit that keeps sums within 64 bits
 # Where a column of a chunk's points starts is given per chunk; NONE means that it has none.
 NONE = -1
+SHARED_STEPS = 1000  # points: longer sequences have steps of their own
 _TABLE = (
     "run",
     "place",
@@ -163,16 +165,16 @@ class SeriesFile:
             low += 1
         return found
 
-    def find_many(self, keys: Array) -> list[list[Found]]:
-        """Return, for each of several `run << 32 | place`, what `find` returns."""
+    def find_many(self, keys: Array) -> Iterator[tuple[int, Found]]:
+        """Yield the chunks of several sequences (`run << 32 | place`), each with the position of its key."""
         lows, highs = np.searchsorted(self.key, keys), np.searchsorted(self.key, keys, side="right")
         rows = ranges(lows, highs - lows)
         c = self._columns
         names = ("writer", "start", "count", "kind", "first", "stride", "steps_at", "epochs_at", "ints_at")
         cells = zip(*(c[name][rows].tolist() for name in names), strict=True)
-        chunks = [self._made(*cell) for cell in cells]
-        ends = np.cumsum(highs - lows).tolist()
-        return [chunks[start:end] for start, end in pairwise([0, *ends])]
+        whose = np.repeat(np.arange(len(keys)), highs - lows).tolist()
+        for which, cell in zip(whose, cells, strict=True):
+            yield which, self._made(*cell)
 
     def gather(self, rows: Array, buffer: SeriesBuffer) -> None:
         """Add some chunks to `buffer`."""
@@ -202,11 +204,9 @@ class SeriesFile:
         if steps_at != NONE:
             steps = c["steps"][steps_at : steps_at + count]
             steps = steps.view(np.float64) if stride == 1 else steps
-        elif stride:
-            steps = np.arange(0, stride * count, stride, dtype=np.int64)
-            steps += first
         else:
-            steps = np.full(count, first, np.int64)
+            make = _shared_steps if count <= SHARED_STEPS else _even_steps
+            steps = make(first, stride, count)
         chunk = Chunk(
             steps,
             c["values"][start:end],
@@ -231,6 +231,18 @@ class SeriesFile:
             value = orjson.loads(data[ends[i] - ends[0] : ends[i + 1] - ends[0]])
             found[place - start] = _number(value) if kind != OBJECT else value
         return found
+
+
+def _even_steps(first: int, stride: int, count: int) -> Array:
+    """Return steps that advance evenly."""
+    steps = np.full(count, first, np.int64)
+    if stride:
+        steps += np.arange(0, stride * count, stride, dtype=np.int64)
+    steps.flags.writeable = False  # like those that are mapped
+    return steps
+
+
+_shared_steps = lru_cache(maxsize=1024)(_even_steps)  # thousands of short sequences have the same steps
 
 
 def _is_big(value: Any) -> bool:

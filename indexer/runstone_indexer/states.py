@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from runstone_writer.state import RunState
 
-from . import labels, table
+from . import labels, summaries, table
 from .columns import Columns, DamagedColumnsError
 from .summary import Summary
 
@@ -20,7 +20,10 @@ Array = NDArray[Any]
 
 ARCHIVED, DELETED, KNOWN, ENDED = 1, 2, 4, 8  # bits of the column `flags`
 NO_DOCUMENT = 0  # in the column `document`: the run is not in the Tantivy index
-COLUMNS = ("run", "created", "flags", "hash", "files", "read", "document", "name", "name_row", "end", "state")
+COLUMNS = (
+    "run", "created", "ended", "flags", "hash", "files", "read", "document", "name", "name_row", "end", "state",
+)  # fmt: skip
+NOT_ENDED = -1  # in the column `ended`
 COMPRESSION = 1  # of zlib: states of one kind repeat a lot, and more effort gains little
 GONE = ""  # in place of a run's hash: what had this number is not there any more
 
@@ -60,6 +63,7 @@ def state_columns(rows: list[StateRow]) -> dict[str, Array]:
     return {
         "run": np.array([row.run for row in rows], dtype=np.int64),
         "created": np.array([row.state.created for row in rows], dtype=np.int64),
+        "ended": np.array([_ended(row.state) for row in rows], dtype=np.int64),
         "flags": np.array([_flags(row.state) for row in rows], dtype=np.uint8),
         "hash": np.array([row.state.run.encode() for row in rows], dtype=np.bytes_),
         "files": np.array([row.files for row in rows], dtype=np.int32),
@@ -71,6 +75,7 @@ def state_columns(rows: list[StateRow]) -> dict[str, Array]:
         "state": np.frombuffer(b"".join(blobs), np.uint8),
         **table.table_columns([row.state for row in rows]),
         **labels.label_columns([row.state for row in rows]),
+        **summaries.summary_columns([row.state for row in rows]),
     }
 
 
@@ -97,6 +102,10 @@ def gone(run: int) -> StateRow:
     return StateRow(run, RunState(GONE))
 
 
+def _ended(state: RunState) -> int:
+    return NOT_ENDED if state.ended is None else state.ended
+
+
 def _flags(state: RunState) -> int:
     ended = state.ended is not None
     return ARCHIVED * state.archived | DELETED * state.deleted | KNOWN * state.known | ENDED * ended
@@ -107,12 +116,13 @@ class StateFile:
 
     def __init__(self, columns: Columns) -> None:
         """Take a file of columns. Raises ValueError if it is not one of this format."""
-        columns.require((*COLUMNS, *table.COLUMNS, *labels.COLUMNS))
+        columns.require((*COLUMNS, *table.COLUMNS, *labels.COLUMNS, *summaries.COLUMNS))
         self._columns = columns
         self.name: str = columns.entry["file"]
         self.run = columns["run"]
         self.table = table.Table(columns.__getitem__, len(self.run))
         self.labels = labels.Labels(columns.__getitem__)
+        self.summaries = summaries.Summaries(columns.__getitem__)
 
     def row_of(self, run: int) -> int | None:
         """Return the row of a run, or None."""

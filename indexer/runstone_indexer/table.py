@@ -7,6 +7,7 @@ dictionaries, integers beyond 64 bits) are only described; the state has them in
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -86,7 +87,10 @@ def _cells(state: RunState) -> Iterator[tuple[bytes, Any]]:
     yield from _param_cells(state.params.tree(), ())
     for name in PROPERTIES:
         yield property_key(name), getattr(state, name) if name != "description" else state.prop(name)
-    for tag in state.tags:
+    tags = state.tags
+    if tags:
+        yield property_key("tags"), json.dumps(tags)  # in their order; orjson refuses lone surrogates
+    for tag in tags:
         yield tag_key(tag), True
 
 

@@ -64,6 +64,7 @@ FUNCTIONS: dict[str, Signature] = {
     "range": Signature(1, 3),
     "reversed": Signature(1, 1),
     "round": Signature(1, 2, ("ndigits",)),
+    "search": Signature(1, 1),
     "set": Signature(0, 1),
     "sorted": Signature(1, 1, ("reverse",)),
     "str": Signature(0, 1),
@@ -173,6 +174,7 @@ class _Checker:
         self._source = source
         self._entity = entity
         self._count = 0
+        self._called: set[int] = set()  # names that stand before brackets
         self._views: _Names = frozenset()  # loop variables that may be the run or the sequence
         self.asks_for_archived = False
 
@@ -258,8 +260,11 @@ class _Checker:
             if name in (*ENTITIES, "run") or name in FUNCTIONS:
                 self._refuse(node, f"{name!r} cannot be used as a variable", "It is the name of something.")
             return
+        if name == "search" and id(node) not in self._called:
+            self._refuse(node, "`search` is not a value", "Write what to look for: search('words').")
         if name not in local and name != "run" and name != self._entity and name not in FUNCTIONS:
-            self._refuse(node, *self._unknown(name, local))
+            message, hint = self._unknown(name, local)
+            self._refuse(node, message, hint, unknown=name if message.startswith("unknown") else "")
 
     def _unknown(self, name: str, local: _Names) -> tuple[str, str]:
         if name in ENTITIES:
@@ -312,6 +317,8 @@ class _Checker:
                 self._refuse(argument, "`**` is not allowed in a call")
             elif argument.arg.startswith("_"):
                 self._refuse(argument, f"the name {argument.arg!r} starts with an underscore")
+        if isinstance(node.func, ast.Name):
+            self._called.add(id(node.func))
         if isinstance(node.func, ast.Name) and node.func.id in FUNCTIONS and node.func.id not in local:
             self._check_signature(node, node.func.id)
         elif isinstance(node.func, ast.Constant | ast.List | ast.Dict | ast.Tuple | ast.Set):
@@ -401,9 +408,11 @@ class _Checker:
             "Split it; for many values, write `run.x in [...]`.",
         )
 
-    def _refuse(self, node: ast.AST, message: str, hint: str = "") -> NoReturn:
+    def _refuse(self, node: ast.AST, message: str, hint: str = "", unknown: str = "") -> NoReturn:
         line, column = getattr(node, "lineno", 1), getattr(node, "col_offset", 0) + 1
-        raise self._source.error(message, line, column, hint)
+        error = self._source.error(message, line, column, hint)
+        error.unknown = unknown
+        raise error
 
 
 def _is_literal(node: ast.expr) -> bool:

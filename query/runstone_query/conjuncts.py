@@ -1,8 +1,8 @@
-"""Splitting a sequence query into what it asks of the run, what of the sequence's name and context, and both.
+"""Splitting a sequence query into what it asks of the run, of the sequence's name and context, and the rest.
 
 `a and b and c` holds where each part does. A part about names and contexts has one answer per label, which
-thousands of sequences share; a part about the run one per run, or per column. Only a part that needs both, or
-a summary, has to be evaluated for each sequence.
+thousands of sequences share; a part about the run one per run, or per column; summaries have columns, too. Only a
+part that needs several of these together has to be evaluated for each sequence.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import copy
 from dataclasses import dataclass
 
 from .aimql import Query
+from .columnar import columnar_cells
 
 LABEL_ATTRIBUTES = ("name", "context")
 
@@ -22,24 +23,37 @@ class Parts:
 
     run: Query | None
     label: Query | None
+    summaries: Query | None  # can be evaluated by column
+    rest: Query | None  # stood behind all the others, so that it fails where the whole would
 
 
-def split(query: Query) -> Parts | None:
-    """Return the parts of a sequence query, or None if one of them needs the run and the sequence together."""
+def split(query: Query) -> Parts:
+    """Return the parts of a sequence query."""
     entity = query.entity
     assert entity is not None  # noqa: S101 - run queries have nothing to split
     run: list[ast.expr] = []
     label: list[ast.expr] = []
+    summaries: list[ast.expr] = []
+    rest: list[ast.expr] = []
     for part in _conjuncts(query.tree):
         plain = _RunOfEntity(entity).visit(copy.deepcopy(part))
         uses = {node.id for node in ast.walk(plain) if isinstance(node, ast.Name)}
-        if entity not in uses:
+        if rest:
+            rest.append(part)
+        elif entity not in uses:
             run.append(plain)
-        elif "run" not in uses and _is_of_label(plain, entity):
+        elif "run" not in uses and "search" not in uses and _is_of_label(plain, entity):
             label.append(plain)
+        elif columnar_cells(Query(query.text, part, entity, asks_for_archived=True)) is not None:
+            summaries.append(part)
         else:
-            return None
-    return Parts(_joined(query, run, None), _joined(query, label, entity))
+            rest.append(part)
+    return Parts(
+        run=_joined(query, run, None),
+        label=_joined(query, label, entity),
+        summaries=_joined(query, summaries, entity),
+        rest=_joined(query, rest, entity),
+    )
 
 
 def _conjuncts(node: ast.expr) -> list[ast.expr]:

@@ -11,7 +11,7 @@ import ast
 from dataclasses import dataclass
 from typing import Any
 
-from runstone_indexer import terms
+from runstone_indexer import terms, words
 
 from .aimql import Query
 from .views import PROPERTIES
@@ -46,6 +46,14 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
+class Word:
+    """Runs with a word in their texts or on their terminals."""
+
+    term: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
 class Both:
     parts: tuple[Narrowing, ...]
 
@@ -57,7 +65,7 @@ class Either:
     parts: tuple[Narrowing, ...]
 
 
-Narrowing = Has | Number | Text | Both | Either
+Narrowing = Has | Number | Text | Word | Both | Either
 Path = tuple[str | int, ...]
 
 NOTHING = Either(())
@@ -114,6 +122,10 @@ class _Lowering:
                 links = [self._compare(ops[i], ends[i], ends[i + 1]) for i in range(len(ops))]
                 known = [link for link in links if link is not None]
                 return both(known) if known else None
+            case ast.Call(
+                ast.Name("search"), [ast.Constant(str(wanted))], []
+            ):  # true only if each word is there
+                return self._words(wanted)
         return self._needs(node)  # an expression that is missing is falsy
 
     def refute(self, node: ast.expr) -> Narrowing | None:
@@ -141,6 +153,14 @@ class _Lowering:
     def _either(self, parts: list[Narrowing | None]) -> Narrowing | None:
         known = [part for part in parts if part is not None]
         return either(known) if len(known) == len(parts) else None
+
+    def _words(self, wanted: str) -> Narrowing | None:
+        found: list[Narrowing] = []
+        for word in words.words_in(words.folded(wanted)):
+            term = words.term_of(word)
+            if term is not None:
+                found.append(Word(term, f"word {word!r}"))
+        return both(found) if found else None
 
     # -- comparisons -----------------------------------------------------------------------------------
 
@@ -230,6 +250,13 @@ class _Lowering:
 
     def _needs(self, node: ast.expr) -> Narrowing | None:
         """If `node` is missing whenever something is, return that something: needed for it to be truthy."""
+        match node:  # without points a sequence is there, and its summaries are missing
+            case ast.Subscript(ast.Attribute(root, "metrics"), ast.Constant(str(name))) if self._is_run(root):
+                return Has(terms.sequence_token(name), f"sequence {name!r}")
+            case ast.Subscript(ast.Attribute(root, "metrics"), ast.Tuple([ast.Constant(str(name)), _])) if (
+                self._is_run(root)
+            ):
+                return Has(terms.sequence_token(name), f"sequence {name!r}")
         place = self._place(node, whole=False)
         if place is not None:
             return Has(place[0], f"has {place[1]}")

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from runstone_writer.errors import UsageError
 
 from .aimql import parse
+from .fields import Field
 from .policy import compile_query
 
 T = TypeVar("T")
@@ -39,6 +40,11 @@ class Order:
         self._value = None if order_by is None else compile_query(parse(order_by, entity))
 
     @property
+    def fields(self) -> list[Field]:
+        """What the order names of the run: can be loaded for many runs at once."""
+        return [] if self._value is None else self._value.fields
+
+    @property
     def is_plain(self) -> bool:
         """Whether the matches stay in the order in which they are found."""
         return self._value is None
@@ -47,7 +53,7 @@ class Order:
         """Return the wanted part of `items` in order; `views` gives the run's view and the sequence's."""
         if self._value is None:
             return items[self.part]
-        predicate, budget = self._value
+        predicate, budget, _ = self._value
         ranked: list[tuple[tuple[int, Any], T]] = []
         last: list[T] = []
         for item in items:

@@ -10,7 +10,7 @@ import ast
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, time, timedelta
 from functools import partial
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from RestrictedPython.transformer import RestrictingNodeTransformer
 
@@ -19,11 +19,13 @@ from runstone_writer.errors import QueryError
 from . import guards
 from .aimql import FUNCTIONS, Query
 from .budget import Budget, LimitError
+from .fields import Field, Parameter, Property, has_column, summary_of
 from .functions import Functions, call
 from .guards import Guards
 from .methods import check_format, make_dict, make_set
 from .pattern import PatternError, compiled
-from .views import PROPERTIES, reader
+from .search import search
+from .views import PROPERTIES, Reader, RunView, loaded, reader
 
 _OPERATORS: dict[type[ast.AST], str] = {
     ast.Eq: "==", ast.NotEq: "!=", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=",
@@ -58,6 +60,7 @@ class Policy(RestrictingNodeTransformer):
         super().__init__()
         self._entity = query.entity
         self.scope: dict[str, Any] = {}  # what this query needs besides the guards
+        self.fields: list[Field] = []  # what it names of the run
         self._weights: list[int] = []
 
     # -- reaching into values ----------------------------------------------------------------------------
@@ -69,13 +72,30 @@ class Policy(RestrictingNodeTransformer):
         return self._read(node) or cast("ast.AST", super().visit_Subscript(node))
 
     def _read(self, node: ast.expr) -> ast.AST | None:
-        """Return a call that reads a parameter at a constant path, if the node is one."""
-        path = self._path(node)
-        if path is None:
+        """Return a call that reads what the node names of the run, if it names something by constant keys."""
+        path, field = self._path(node), self._field(node)
+        if path is not None:
+            read = reader(path[0], path[1:])
+            field = Parameter(path) if all(type(part) is str for part in path) else None
+        elif isinstance(field, Property):
+            read = partial(RunView.attribute, name=field.name)
+        elif field is not None and isinstance(node, ast.Attribute):
+            read = _summary_reader(node)
+        else:
             return None
+        if field is not None:
+            if field not in self.fields:
+                self.fields.append(field)
+            read = loaded(self.fields.index(field), read)
         name = f"_read_{len(self.scope)}_"
-        self.scope[name] = reader(path[0], path[1:])
+        self.scope[name] = read
         return _call(name, ast.Name("run", ast.Load()))
+
+    def _field(self, node: ast.expr) -> Field | None:
+        """Return the property or the summary that a node names."""
+        if isinstance(node, ast.Attribute) and self._is_run(node.value) and has_column(node.attr):
+            return Property(node.attr)
+        return summary_of(node, self._is_run)
 
     def _path(self, node: ast.expr) -> tuple[Any, ...] | None:
         path: list[Any] = []
@@ -161,6 +181,8 @@ class Policy(RestrictingNodeTransformer):
         arguments = [self.visit(argument) for argument in node.args]
         if isinstance(function, ast.Attribute):
             made = _call("_method_", self.visit(function.value), ast.Constant(function.attr), *arguments)
+        elif isinstance(function, ast.Name) and function.id == "search":
+            made = _call("_search_", ast.Name("run", ast.Load()), *arguments)
         elif isinstance(function, ast.Name) and function.id in FUNCTIONS:
             made = ast.Call(ast.Name(function.id, ast.Load()), arguments, [])
         else:
@@ -229,6 +251,18 @@ class Policy(RestrictingNodeTransformer):
         return node
 
 
+def _summary_reader(node: ast.Attribute) -> Reader:
+    """Return what reads `run.metrics[<constant>].<name>`."""
+    assert isinstance(node.value, ast.Subscript)  # noqa: S101 - summary_of has looked
+    key, name = ast.literal_eval(node.value.slice), node.attr
+
+    def read(view: RunView) -> Any:
+        sequence = view.attribute("metrics").item(key)
+        return None if sequence is None else sequence.attribute(name)
+
+    return read
+
+
 def _call(name: str, *args: ast.expr) -> ast.Call:
     return ast.Call(ast.Name(name, ast.Load()), list(args), [])
 
@@ -268,8 +302,16 @@ def _count(node: ast.AST) -> int:
     )
 
 
-def compile_query(query: Query) -> tuple[Predicate, Budget]:
-    """Return the predicate (called with the run's view and the sequence's) and its budget, reset per call.
+class Compiled(NamedTuple):
+    """A query that can be evaluated."""
+
+    predicate: Predicate  # called with the run's view and the sequence's
+    budget: Budget  # to be reset before each call
+    fields: list[Field]  # what can be loaded for many runs at once
+
+
+def compile_query(query: Query) -> Compiled:
+    """Return the query's predicate, with what it needs.
 
     What is the same for every run is computed here, once. Raises QueryError if all of that together is more than
     one evaluation may do, and for patterns that cannot be right.
@@ -280,7 +322,7 @@ def compile_query(query: Query) -> tuple[Predicate, Budget]:
     known: dict[int, Any] = {}
     for node in _constant_parts(query.tree):
         try:
-            value = _compiled(query, node, budget, {})(None, None)
+            value = _compiled(query, node, budget, {}).predicate(None, None)
         except LimitError as error:
             raise _error_at(query, node, str(error)) from None
         except Exception:  # noqa: S112 - such as 1 / 0: it may stand where it is never reached
@@ -288,10 +330,10 @@ def compile_query(query: Query) -> tuple[Predicate, Budget]:
         if _is_plain(value):
             known[id(node)] = value
     budget.reset()
-    return _compiled(query, query.tree, budget, known), budget
+    return _compiled(query, query.tree, budget, known)
 
 
-def _compiled(query: Query, body: ast.expr, budget: Budget, known: dict[int, Any]) -> Predicate:
+def _compiled(query: Query, body: ast.expr, budget: Budget, known: dict[int, Any]) -> Compiled:
     policy = Policy(query)
     try:
         made = policy.visit(_copy(body, known))
@@ -303,7 +345,7 @@ def _compiled(query: Query, body: ast.expr, budget: Budget, known: dict[int, Any
     if policy.errors:
         raise QueryError("; ".join(policy.errors), text=query.text)
     predicate: Predicate = eval(code, {**_scope(budget), **policy.scope})  # noqa: S307 - the point of all the checks
-    return predicate
+    return Compiled(predicate, budget, policy.fields)
 
 
 def _scope(budget: Budget) -> dict[str, Any]:
@@ -337,6 +379,7 @@ def _scope(budget: Budget) -> dict[str, Any]:
         "_positive_": guarded.positive,
         "_method_": guarded.call_method,
         "_call_": call,
+        "_search_": partial(search, budget),
         "slice": slice,
         **Functions(guarded).table(),
     }
@@ -405,7 +448,7 @@ def _varies(node: ast.AST) -> bool:
     parts = list(ast.walk(node))
     names = [part for part in parts if isinstance(part, ast.Name)]
     bound = {name.id for name in names if isinstance(name.ctx, ast.Store)}
-    if any(name.id not in bound and name.id not in FUNCTIONS for name in names):
+    if any(name.id not in bound and (name.id not in FUNCTIONS or name.id == "search") for name in names):
         return True
     return any(isinstance(part, ast.Attribute) and part.attr in ("now", "today", "utcnow") for part in parts)
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import tantivy
 from numpy.typing import NDArray
 
 from runstone_indexer.parameters import ParameterReader
 
-from .lower import Both, Either, Has, Narrowing, Number, Text
+from .lower import Both, Either, Has, Narrowing, Number, Text, Word
 
 # Above these shares of all runs, looking at all of them is as fast as asking Tantivy which ones to look at.
 WORTH_ASKING = 0.5
@@ -23,8 +25,32 @@ def candidates(
     if isinstance(narrowing, Either) and not narrowing.parts:
         return np.zeros(0, np.int64)
     limit = max(int(reader.count * share), WORTH_ASKING_ALWAYS)
-    found = reader.search(to_tantivy(reader, narrowing), limit)
-    return None if found is None else np.unique(found)
+    return _numbers(reader, narrowing, limit)
+
+
+def _numbers(reader: ParameterReader, narrowing: Narrowing, limit: int) -> NDArray[np.int64] | None:
+    """Words are in several documents of a run, so what is joined with them is joined here."""
+    if not _has_words(narrowing):
+        found = reader.search(to_tantivy(reader, narrowing), limit)
+        return None if found is None else np.unique(found)
+    if isinstance(narrowing, Word):
+        return reader.with_word(narrowing.term, limit)
+    assert isinstance(narrowing, Both | Either)  # noqa: S101 - a part has words
+    plain = tuple(part for part in narrowing.parts if not _has_words(part))
+    parts = [part for part in narrowing.parts if _has_words(part)] + (
+        [type(narrowing)(plain)] if plain else []
+    )
+    sets = [_numbers(reader, part, limit) for part in parts]
+    known = [found for found in sets if found is not None]
+    if isinstance(narrowing, Both):
+        return functools.reduce(np.intersect1d, known) if known else None
+    return np.unique(np.concatenate(known)) if len(known) == len(sets) else None
+
+
+def _has_words(narrowing: Narrowing) -> bool:
+    if isinstance(narrowing, Both | Either):
+        return any(map(_has_words, narrowing.parts))
+    return isinstance(narrowing, Word)
 
 
 def to_tantivy(reader: ParameterReader, narrowing: Narrowing) -> tantivy.Query:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import orjson
@@ -14,6 +15,7 @@ from runstone_indexer.generation import Generation
 from runstone_indexer.reading import read_on
 from runstone_indexer.series import Found
 from runstone_indexer.states import ARCHIVED, StateFile, load_state
+from runstone_indexer.words import TERMINAL, texts_of
 from runstone_writer.params import Params
 from runstone_writer.state import RunState
 
@@ -23,7 +25,18 @@ TailChunks = dict[int, list[tuple[int, Chunk]]]  # place of the sequence -> (pla
 class Record:
     """The state of a run at one moment, and the way to its points. Loads only what is asked for."""
 
-    __slots__ = ("_data", "_file", "_params", "_row", "_state", "_tail", "created", "generation", "number")
+    __slots__ = (
+        "_data",
+        "_file",
+        "_hash",
+        "_params",
+        "_row",
+        "_state",
+        "_tail",
+        "created",
+        "generation",
+        "number",
+    )
 
     def __init__(self, generation: Generation | None, number: int | None, created: int) -> None:
         self.generation = generation
@@ -31,15 +44,27 @@ class Record:
         self.created = created
         self._file: StateFile | None = None
         self._row = 0
+        self._hash = ""
         self._data: dict[str, Any] | None = None
         self._params: dict[Any, Any] | None = None
         self._state: RunState | None = None
         self._tail: TailChunks = {}
 
     @classmethod
-    def indexed(cls, generation: Generation, file: StateFile, row: int) -> Record:
-        record = cls(generation, int(file.run[row]), int(file.column("created")[row]))
+    def indexed(
+        cls,
+        generation: Generation,
+        file: StateFile,
+        row: int,
+        number: int | None = None,
+        created: int | None = None,
+        name: bytes | None = None,
+    ) -> Record:
+        """Take a row of a state file; number, time and hash are what it has in these columns, if known."""
+        number = int(file.run[row]) if number is None else number
+        record = cls(generation, number, int(file.column("created")[row]) if created is None else created)
         record._file, record._row = file, row
+        record._hash = file.hash(row) if name is None else name.decode()
         return record
 
     @classmethod
@@ -48,11 +73,12 @@ class Record:
     ) -> Record:
         record = cls(generation, number, state.created)
         record._state, record._tail = state, tail
+        record._hash = state.run
         return record
 
     @property
     def hash(self) -> str:
-        return self._file.hash(self._row) if self._file is not None else self.state.run
+        return self._hash
 
     @property
     def flags(self) -> int:
@@ -83,6 +109,13 @@ class Record:
             except DamagedColumnsError:
                 self._state = self._read_logs()
         return self._state
+
+    def texts(self) -> Iterator[str]:
+        """Yield the run's texts, and the lines that it has printed to its terminal."""
+        yield from texts_of(self.state)
+        for place, sequence in enumerate(self.state.sequences):
+            if sequence.kind == TERMINAL and sequence.summary is not None:
+                yield from (line for line in self.chunk(place).python_values() if isinstance(line, str))
 
     def _read_logs(self) -> RunState:
         """Go back to the truth: what the index has of this run is damaged."""

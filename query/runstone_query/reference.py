@@ -4,20 +4,26 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from runstone_indexer.labels import Label
 from runstone_indexer.series import Found
+from runstone_indexer.states import StateFile
+from runstone_indexer.table import FLOAT, INT, NONE
 
 from .record import Record
-from .views import View
+from .views import View, value_in
 
 
 class Reference:
-    """Stands for a stored sequence. Its summary is in the run's state, which is loaded when it is asked for."""
+    """Stands for a stored sequence: its label and its summaries are read from the columns of a state file."""
 
-    __slots__ = ("_label", "_record", "found", "place")
+    __slots__ = ("_cell", "_file", "_label", "_record", "found", "place")
 
-    def __init__(self, record: Record, place: int, label: Label) -> None:
+    def __init__(self, record: Record, file: StateFile, cell: int, place: int, label: Label) -> None:
         self._record = record
+        self._file = file
+        self._cell = cell
         self._label = label
         self.place = place
         self.found: list[Found] | None = None  # the stored points, if they have been looked up
@@ -37,6 +43,15 @@ class Reference:
     @property
     def summary(self) -> Any:
         return self._record.state.sequences[self.place].summary
+
+    def summary_value(self, name: str) -> Any:
+        """Return one of SUMMARIES."""
+        kind, bits = self._file.summaries.value(name, self._cell)
+        if kind == INT:
+            return bits
+        if kind == FLOAT:
+            return float(np.int64(bits).view(np.float64))
+        return None if kind == NONE else value_in(self.summary, self.kind, name)
 
 
 class LabelView(View):

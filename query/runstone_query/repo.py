@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from typing import Any, Self, TypedDict, Unpack
 
 from runstone_indexer.states import ENDED
-from runstone_writer.errors import MissingRepoError, MissingRunError, ReadOnlyError, UsageError
+from runstone_writer.errors import MissingRepoError, MissingRunError, QueryError, ReadOnlyError, UsageError
 from runstone_writer.layout import Layout, find_repo, is_safe_hash, open_repo, repo_root
 
-from .aimql import parse
+from .aimql import Query, parse
 from .catalogue import params_info, sequence_info
 from .ordering import Order
 from .record import Record
@@ -20,6 +20,7 @@ from .run import StoredRun, append_edit
 from .selection import Explanation, Matches
 from .sequences import KINDS
 from .snapshot import Snapshots
+from .suggestions import improved
 
 
 class Ordering(TypedDict, total=False):
@@ -118,7 +119,7 @@ class Repo:
         after = self.record(offset) if isinstance(offset, str) else None
         skipped = offset if isinstance(offset, int) else 0
         order = Order(order_by, descending=descending, limit=limit, offset=skipped)
-        return RunResult(self, parse(query), order, after)
+        return RunResult(self, self._parsed(query), order, after)
 
     def query_metrics(
         self, query: str = "", report_mode: Any = None, **order: Unpack[Ordering]
@@ -160,7 +161,16 @@ class Repo:
         self, query: str, entity: str, report_mode: Any = None, **order: Unpack[Ordering]
     ) -> SequenceResult:
         del report_mode
-        return SequenceResult(self, parse(query, entity), Order(entity=entity, **order))
+        return SequenceResult(self, self._parsed(query, entity), Order(entity=entity, **order))
+
+    def _parsed(self, query: str, entity: str | None = None) -> Query:
+        """Return the checked query; an error names the parameter that may have been meant."""
+        try:
+            return parse(query, entity)
+        except QueryError as error:
+            if not error.unknown:
+                raise
+            raise improved(error, self.snapshots.known()) from None
 
     def explain(self, query: str, entity: str | None = None) -> Explanation:
         """Answer a query and return how: the prefilter, what it left, what matched, where time went."""

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-import gc
 import time
 from collections.abc import Callable, Iterator
-from itertools import groupby
+from itertools import groupby, islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from runstone_indexer import collector
 from runstone_indexer.states import StateFile
 from runstone_writer.values import decode
 
 from .aimql import Query
-from .columnar import NotColumnarError, columnar
+from .budget import Budget
+from .columnar import NotColumnarError, columnar, columnar_cells
 from .conjuncts import Parts, split
+from .fields import read
 from .ordering import Order
-from .policy import compile_query
+from .policy import Predicate, compile_query
 from .record import Record
 from .reference import LabelView, Reference
 from .run import StoredRun
 from .selection import Explanation, Matches, Rows, Selection
 from .sequences import KINDS, Metric, Sequence
+from .suggestions import hints
 from .views import RunView, SequenceView
 
 if TYPE_CHECKING:
@@ -42,7 +45,7 @@ class Result:
         self._order = order
         self._query = query
         began = time.perf_counter()
-        self._predicate, self._budget = compile_query(query)
+        self._predicate, self._budget, self._fields = compile_query(query)
         self._compiled = time.perf_counter() - began
         self._explanation: Explanation | None = None
         self._matched = 0  # before `limit` and `offset`
@@ -64,6 +67,14 @@ class Result:
         """The first such failure, with the run that it happened in; empty if there was none."""
         return self.explain().first_error
 
+    @property
+    def hints(self) -> list[str]:
+        """What may be wrong with a query that nothing matches: names that nothing in the repository has."""
+        how = self.explain()
+        if how.matched or not how.runs:
+            return []
+        return hints(self._query, self._fields, self._repo.snapshots.known())
+
     def __len__(self) -> int:
         return len(self._matches())
 
@@ -72,13 +83,8 @@ class Result:
             selection = self._repo.snapshots.select(self._query)
             explanation = selection.explanation
             began = time.perf_counter()
-            collects = gc.isenabled()
-            gc.disable()  # many objects are made and none of them is garbage: looking for some doubles the time
-            try:
+            with collector.paused():
                 self._found = self._evaluate(selection)
-            finally:
-                if collects:
-                    gc.enable()
             explanation.seconds["evaluate"] = time.perf_counter() - began
             explanation.seconds["compile"] = self._compiled
             explanation.matched = self._matched
@@ -88,10 +94,18 @@ class Result:
     def _evaluate(self, selection: Selection) -> Any:
         raise NotImplementedError
 
-    def _holds(self, record: Record, run: RunView, sequence: Any, explanation: Explanation) -> bool:
-        self._budget.reset()
+    def _holds(
+        self,
+        record: Record,
+        run: RunView,
+        sequence: Any,
+        explanation: Explanation,
+        predicate: Predicate | None = None,
+        budget: Budget | None = None,
+    ) -> bool:
+        (budget or self._budget).reset()
         try:
-            return bool(self._predicate(run, sequence))
+            return bool((predicate or self._predicate)(run, sequence))
         except Exception as error:  # whatever an expression does to one candidate, the others go on
             explanation.skipped += 1
             if not explanation.first_error:
@@ -122,15 +136,17 @@ class RunResult(Result):
                 else:
                     explanation.by_columns += len(rows)
                     continue
-            for record in selection.indexed(file, rows):
-                if self._holds(record, RunView(record), None, explanation):
+            columns = [read(field, file, rows) for field in self._fields]
+            for at, record in enumerate(selection.indexed(file, rows)):
+                if self._holds(record, RunView(record, columns, at), None, explanation):
                     found.add(record)
         found.sort(self._after)
         self._matched = len(found)
         if self._order.is_plain:
             found.cut(self._order.part)
             return found
-        return _Arranged(self._order.arranged(list(found), lambda record: (RunView(record), None)))
+        pairs = list(found.views(self._order.fields))
+        return _Arranged(record for record, _ in self._order.arranged(pairs, lambda pair: (pair[1], None)))
 
     def hashes(self) -> list[str]:
         """Return the hashes of the matching runs, in order."""
@@ -177,9 +193,8 @@ class SequenceResult(Result):
         plan = split(self._query)
         for file, rows in selection.parts:
             try:
-                if plan is not None:
-                    found += self._by_labels(plan, selection, file, rows)
-                    continue
+                found += self._by_labels(plan, selection, file, rows)
+                continue
             except Exception:  # noqa: S110 - one by one, each failure is told from the others
                 pass
             records = selection.indexed(file, rows)
@@ -208,31 +223,47 @@ class SequenceResult(Result):
     def _by_labels(
         self, plan: Parts, selection: Selection, file: StateFile, rows: Rows
     ) -> list[tuple[Record, list[Any]]]:
-        """Evaluate the run's part once per run, and the label's part once per label. Lets errors out."""
+        """Evaluate the run's part once per run, the label's part once per label, and the rest on what is left.
+
+        Lets errors out, but for those of the rest.
+        """
         rows = self._rows_that_hold(plan.run, selection, file, rows)
         kind, labels = KINDS[self._query.entity or "metric"], file.labels.labels
         holds = np.array([label.kind == kind for label in labels], dtype=bool)
         if plan.label is not None:
-            predicate, budget = compile_query(plan.label)
+            predicate, budget, _ = compile_query(plan.label)
             for number in np.flatnonzero(holds).tolist():
                 budget.reset()
                 view = LabelView(labels[number].name, decode(labels[number].context))
                 holds[number] = bool(predicate(None, view))
-        owner, place, label = file.labels.of(rows)
-        kept = holds[label]
-        owner, place, label = owner[kept], place[kept], label[kept]
-        rank = np.argsort(sorted(range(len(labels)), key=lambda number: labels[number].identity))
-        order = np.lexsort((rank[label], owner))
-        found: list[tuple[Record, list[Any]]] = []
-        last = -1
-        cells = zip(owner[order].tolist(), place[order].tolist(), label[order].tolist(), strict=True)
-        for which, at, number in cells:
-            if which != last:
-                record = next(selection.indexed(file, rows[which : which + 1]))
-                found.append((record, []))
-                last = which
-            found[-1][1].append(Reference(record, at, labels[number]))
-        return found
+        owner, cells = file.labels.of(rows)
+        kept = holds[file.labels.label[cells]]
+        owner, cells = owner[kept], cells[kept]
+        if plan.summaries is not None:
+            by_columns = columnar_cells(plan.summaries)
+            assert by_columns is not None  # noqa: S101 - split() has looked
+            kept = by_columns(file, cells)
+            owner, cells = owner[kept], cells[kept]
+        found = _grouped(selection, file, rows, owner, cells)
+        return found if plan.rest is None else self._of_the_rest(plan.rest, found, selection.explanation)
+
+    def _of_the_rest(
+        self, query: Query, found: list[tuple[Record, list[Any]]], explanation: Explanation
+    ) -> list[tuple[Record, list[Any]]]:
+        """Keep the sequences for which what has not been evaluated yet holds as well."""
+        predicate, budget, _ = compile_query(query)
+        kept = []
+        for record, references in found:
+            run = RunView(record)
+            holds = [
+                reference
+                for reference in references
+                if self._holds(
+                    record, run, SequenceView(record, reference, run), explanation, predicate, budget
+                )
+            ]
+            kept.append((record, holds))
+        return kept
 
     def _rows_that_hold(self, query: Query | None, selection: Selection, file: StateFile, rows: Rows) -> Rows:
         if query is None:
@@ -243,11 +274,12 @@ class SequenceResult(Result):
                 return rows[by_columns(file)[rows]]
             except NotColumnarError:
                 pass
-        predicate, budget = compile_query(query)
+        predicate, budget, fields = compile_query(query)
+        columns = [read(field, file, rows) for field in fields]
         holds = []
-        for record in selection.indexed(file, rows):
+        for at, record in enumerate(selection.indexed(file, rows)):
             budget.reset()
-            holds.append(bool(predicate(RunView(record), None)))
+            holds.append(bool(predicate(RunView(record, columns, at), None)))
         kept: Rows = rows[np.array(holds, dtype=bool)]
         return kept
 
@@ -264,7 +296,8 @@ class SequenceResult(Result):
         matches = self._matches()
         for start in range(0, len(matches), PREFETCHED_RUNS):
             block = matches[start : start + PREFETCHED_RUNS]
-            _look_up_points(block)
+            with collector.paused():
+                _look_up_points(block)
             for record, stored in block:
                 run = StoredRun(self._repo, record)
                 yield RunItem(run, [make(run, record, sequence) for sequence in stored])
@@ -301,6 +334,32 @@ class _Arranged(list[Record]):
 
     def hashes(self) -> list[str]:
         return [record.hash for record in self]
+
+
+def _grouped(
+    selection: Selection, file: StateFile, rows: Rows, owner: Rows, cells: Rows
+) -> list[tuple[Record, list[Any]]]:
+    """Return the sequences in some cells by run; `owner` says which of the rows each belongs to."""
+    labels, numbers = file.labels.labels, file.labels.label[cells]
+    rank = np.empty(len(labels), np.int64)
+    rank[sorted(range(len(labels)), key=lambda number: labels[number].identity)] = np.arange(len(labels))
+    order = np.lexsort((rank[numbers], owner))
+    owner, cells, numbers = owner[order], cells[order], numbers[order]
+    places = cells - file.labels.start[rows[owner]]
+    first = np.flatnonzero(np.diff(owner, prepend=-1))
+    records = list(selection.indexed(file, rows[owner[first]]))
+    found: list[tuple[Record, list[Any]]] = []
+    columns = zip(cells.tolist(), places.tolist(), numbers.tolist(), strict=True)
+    ends = [*first[1:].tolist(), len(owner)]
+    start = 0
+    for record, end in zip(records, ends, strict=True):
+        references = [
+            Reference(record, file, cell, place, labels[number])
+            for cell, place, number in islice(columns, end - start)
+        ]
+        found.append((record, references))
+        start = end
+    return found
 
 
 def _look_up_points(matches: list[tuple[Record, list[Any]]]) -> None:

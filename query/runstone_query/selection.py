@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 from runstone_indexer.generation import Generation
 from runstone_indexer.states import ARCHIVED, StateFile
 
+from .fields import Field, read
 from .overlay import Tail
 from .record import Record
+from .views import RunView
 
 Rows = NDArray[np.int64]
 
@@ -74,8 +76,9 @@ class Selection:
     def indexed(self, file: StateFile, rows: Rows) -> Iterator[Record]:
         """Yield the records of rows of a file of this selection."""
         if self.generation is not None:
-            for row in rows.tolist():
-                yield Record.indexed(self.generation, file, row)
+            columns = (file.column(name)[rows].tolist() for name in ("run", "created", "hash"))
+            for row, number, time, name in zip(rows.tolist(), *columns, strict=True):
+                yield Record.indexed(self.generation, file, row, number, time, name)
 
     def __iter__(self) -> Iterator[Record]:
         yield from self.fresh()
@@ -126,16 +129,28 @@ class Matches:
         return len(self._sorted())
 
     def __iter__(self) -> Iterator[Record]:
+        return (record for record, _ in self._with_places())
+
+    def views(self, fields: list[Field]) -> Iterator[tuple[Record, RunView]]:
+        """Yield the records with views that have some fields loaded."""
+        columns = [[read(field, file, rows) for field in fields] for file, rows in self._blocks]
+        for record, (block, at) in self._with_places():
+            yield record, RunView(record) if block == 0 else RunView(record, columns[block - 1], at)
+
+    def _with_places(self) -> Iterator[tuple[Record, tuple[int, int]]]:
+        """Yield the records, each with its block (0 for single ones) and where in that it stands."""
         starts = np.cumsum([len(self._records)] + [len(rows) for _, rows in self._blocks])
+        order = self._sorted()
+        blocks = np.searchsorted(starts, order, side="right")
+        places = order - np.concatenate([[0], starts])[blocks]
         generation = self._selection.generation
-        for at in self._sorted().tolist():
-            block = int(np.searchsorted(starts, at, side="right"))
+        for block, at in zip(blocks.tolist(), places.tolist(), strict=True):
             if block == 0:
-                yield self._records[at]
+                yield self._records[at], (block, at)
                 continue
             file, rows = self._blocks[block - 1]
             assert generation is not None  # noqa: S101 - blocks come from one
-            yield Record.indexed(generation, file, int(rows[at - starts[block - 1]]))
+            yield Record.indexed(generation, file, int(rows[at])), (block, at)
 
     def _sorted(self) -> Rows:
         if self._order is None:

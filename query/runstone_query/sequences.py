@@ -38,6 +38,7 @@ class Sequence:
         self.run = run
         self._record = record
         self._stored = stored
+        self._points: Chunk | None = None
 
     @property
     def name(self) -> str:
@@ -114,9 +115,13 @@ class Sequence:
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r} {self.context.to_dict()!r} of run {self._record.hash}>"
 
-    @cached_property
+    @property
     def _chunk(self) -> Chunk:
-        return self._record.chunk(self._stored.place, getattr(self._stored, "found", None))
+        if self._points is None:
+            stored = self._stored
+            found = stored.found if type(stored) is Reference else None
+            self._points = self._record.chunk(stored.place, found)
+        return self._points
 
 
 class Metric(Sequence):

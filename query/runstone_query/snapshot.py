@@ -16,6 +16,7 @@ from .lower import narrowing
 from .overlay import Overlay, Tail
 from .prefilter import WORTH_ASKING, WORTH_ASKING_BESIDE_COLUMNS, candidates, describe
 from .selection import Explanation, Selection
+from .suggestions import Known
 
 # With more runs than this to read on the spot, an index is made first, if nobody else is making one.
 INDEX_WHEN_FRESH = 64
@@ -58,6 +59,10 @@ class Snapshots:
             hints = self._overlay.candidates()
             generation = self._refreshed()
         return generation, self._overlay.fresh(hints, generation)
+
+    def known(self) -> Known:
+        """Return the names of the parameters and sequences that there are."""
+        return Known.of(*self.take(may_index=False))
 
     def select(self, query: Query) -> Selection:
         """Return the runs to evaluate `query` on, and what is known of how they were found."""

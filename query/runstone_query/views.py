@@ -11,6 +11,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from runstone_indexer.words import folded
 from runstone_writer.state import Sequence, sequence_identity
 from runstone_writer.values import decode, encode
 
@@ -72,17 +73,28 @@ def follow(value: Any, path: tuple[Any, ...]) -> Any:
 class RunView(View):
     """`run`: its properties by name, everything else (and everything in brackets) is a parameter."""
 
-    __slots__ = ("_params", "_record")
+    __slots__ = ("_at", "_columns", "_params", "_record", "_text")
 
-    def __init__(self, record: Record) -> None:
+    def __init__(self, record: Record, columns: list[list[Any]] | None = None, at: int = 0) -> None:
+        """Take what has been loaded of several runs: a list for each of the query's fields, and which run it is."""
         self._record = record
         self._params: dict[Any, Any] | None = None
+        self._columns = columns
+        self._at = at
+        self._text: str | None = None
 
     @property
     def params(self) -> dict[Any, Any]:
         if self._params is None:
             self._params = self._record.params
         return self._params
+
+    @property
+    def text(self) -> str:
+        """What `search` looks through, a line each, in the form in which words are compared."""
+        if self._text is None:
+            self._text = "\n".join(map(folded, self._record.texts()))
+        return self._text
 
     def attribute(self, name: str) -> Any:
         getter = PROPERTIES.get(name)
@@ -118,6 +130,9 @@ class RunView(View):
 Reader = Callable[[RunView], Any]
 
 
+IN_STATE: Any = object()  # in place of a value that the columns do not hold in full
+
+
 def reader(first: Any, rest: tuple[Any, ...]) -> Reader:
     """Return what reads one parameter of a run: the same as brackets, without the steps in between."""
     if not rest:
@@ -138,6 +153,20 @@ def reader(first: Any, rest: tuple[Any, ...]) -> Reader:
         return follow(value, rest)
 
     return read
+
+
+def loaded(slot: int, read: Reader) -> Reader:
+    """Return what takes a field from what has been loaded of many runs, and what `read` gives otherwise."""
+
+    def take(view: RunView) -> Any:
+        columns = view._columns
+        if columns is not None:
+            value = columns[slot][view._at]
+            if value is not IN_STATE:
+                return value
+        return read(view)
+
+    return take
 
 
 def _when(time_us: int | None) -> datetime | None:
@@ -271,7 +300,14 @@ class SequenceView(View):
 
 def summary_value(sequence: Any, name: str) -> Any:
     """Return one of SUMMARIES; None if the sequence has no such value (an image has no minimum)."""
-    summary = sequence.summary
+    by_column = getattr(sequence, "summary_value", None)
+    if by_column is not None:
+        return by_column(name)
+    return value_in(sequence.summary, sequence.kind, name)
+
+
+def value_in(summary: Any, kind: str, name: str) -> Any:
+    """Return one of SUMMARIES of a sequence of some kind."""
     if summary is None:
         return None
     if name == "count":
@@ -279,7 +315,7 @@ def summary_value(sequence: Any, name: str) -> Any:
     if name in ("first_step", "last_step"):
         end = summary.first if name == "first_step" else summary.last
         return None if end is None else end[0]
-    if sequence.kind != "number":
+    if kind != "number":
         return None
     if name in ("first", "last"):
         end = summary.first if name == "first" else summary.last

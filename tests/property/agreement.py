@@ -85,7 +85,7 @@ def _ask(
 
 def predicate_of(query: Query) -> Callable[[RunState], bool]:
     """Return whether a query matches a run, found by evaluation alone."""
-    predicate, budget = compile_query(query)
+    predicate, budget, _ = compile_query(query)
 
     def holds(state: RunState) -> bool:
         if state.archived and not query.asks_for_archived:

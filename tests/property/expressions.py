@@ -55,6 +55,8 @@ class Grammar:
             return f"({inner()} if {inner()} else {inner()})"
         if roll < 0.94:
             return f"(({inner()}) == {random.choice(['True', 'False', '1', 'None'])})"
+        if roll < 0.95:
+            return f"search({self._text()})"
         if roll < 0.97:
             return f"any(x {random.choice(ORDERS[:6])} {self._constant()} for x in {self._collection()})"
         return self._operand()

@@ -15,11 +15,16 @@ import values
 from agreement import predicate_of
 from expressions import Grammar
 
+from runstone_indexer import summaries
 from runstone_indexer.columns import Columns, write_columns
 from runstone_indexer.compaction import _merged_states
 from runstone_indexer.states import ARCHIVED, StateFile, StateRow, state_columns
 from runstone_query.aimql import Query, parse
 from runstone_query.columnar import NotColumnarError, columnar
+from runstone_query.fields import read
+from runstone_query.policy import compile_query
+from runstone_query.record import Record
+from runstone_query.views import IN_STATE, RunView
 from runstone_writer.errors import QueryError
 from runstone_writer.state import RunState
 
@@ -63,6 +68,31 @@ def test_columns_give_the_same_answer_as_rows(seed: int, tmp_path: Path) -> None
     assert columns > 20
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_fields_read_by_column_are_those_of_the_states(seed: int, tmp_path: Path) -> None:
+    random = Random(1000 + seed)
+    states = [values.run_state(random, number) for number in range(40)]
+    file = state_file(tmp_path, states)
+    rows = np.array(sorted(random.sample(range(40), 30)))
+    read_by_column = 0
+    for _ in range(300):
+        query = parse(Grammar(random).expression(1))
+        predicate, budget, fields = compile_query(query)
+        columns = [read(field, file, rows) for field in fields]
+        read_by_column += sum(value is not IN_STATE for column in columns for value in column)
+        for at, row in enumerate(rows.tolist()):
+            record = Record.fresh(None, None, states[row], {})
+            answers = []
+            for view in (RunView(record, columns, at), RunView(record)):
+                budget.reset()
+                try:
+                    answers.append(repr(predicate(view, None)))
+                except Exception as error:
+                    answers.append(f"{type(error).__name__}: {error}")
+            assert answers[0] == answers[1] or "duration" in query.text, query.text
+    assert read_by_column > 5000
+
+
 def test_merged_files_have_the_columns_of_the_newest_rows(tmp_path: Path) -> None:
     random = Random(7)
     newest: dict[int, RunState] = {}
@@ -77,6 +107,8 @@ def test_merged_files_have_the_columns_of_the_newest_rows(tmp_path: Path) -> Non
     at_once = state_file(tmp_path, [newest[run] for run in sorted(newest)])
     assert file.run.tolist() == sorted(newest)
     assert [file.hash(row) for row in range(len(file.run))] == [newest[run].run for run in sorted(newest)]
+    for name in ("ended", *(name for name in summaries.COLUMNS)):
+        assert np.array_equal(file.column(name), at_once.column(name)), name
     one, other = dict(file.table.all()), dict(at_once.table.all())
     assert sorted(one) == sorted(other)
     for key, column in one.items():

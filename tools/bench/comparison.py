@@ -8,7 +8,7 @@ from peer import Peer, PeerError, Process
 from repositories import Repositories, Written
 from rich.console import Console
 from rich.progress import Progress, TimeElapsedColumn
-from row import Row
+from row import OURS, Row
 from workload import Workload
 
 Samples = Callable[[], list[float]]
@@ -49,6 +49,8 @@ class Comparison:
         """Every store's repository of that workload; a store that can't make one is left out and noted."""
         found = {}
         for peer in self.stores:
+            if workload.alone and peer.name != OURS:
+                continue
             try:
                 found[peer.name] = self._written(peer, workload)
             except PeerError as error:

@@ -24,7 +24,7 @@ from report import show, write_json
 from repositories import Repositories
 from rich.console import Console
 from row import OURS, Row
-from workload import WORKLOADS, named
+from workload import LARGE, WORKLOADS, named
 from writing import import_rows, open_rows, track_rows
 
 TOP = Path(__file__).resolve().parents[2]
@@ -39,7 +39,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--only", type=_row_list, default=set(ROWS), metavar="ROWS", help=f"of {','.join(ROWS)}"
     )
-    parser.add_argument("--workload", choices=[*WORKLOADS], help="only this one (default: all)")
+    known = [*WORKLOADS, *LARGE]
+    parser.add_argument("--workload", choices=known, help=f"only this one (default: {', '.join(WORKLOADS)})")
     parser.add_argument("--rounds", type=int, default=3, help="turns of each store (default: %(default)s)")
     parser.add_argument("--quick", action="store_true", help="small workloads and few samples")
     parser.add_argument("--peer", choices=["aim"], default="aim", help="whom to compare with")
@@ -92,9 +93,9 @@ def measure(comparison: Comparison, options: argparse.Namespace) -> list[Row]:
         workload = named(name, quick=options.quick)
         if "W" in wanted:
             rows += write_rows(comparison, workload)
-        if "P4" in wanted and name == "S":
+        if "P4" in wanted and name != "M":
             rows += index_rows(comparison, workload)
-        if "P12" in wanted and name == "S":
+        if "P12" in wanted and name != "M":
             rows += disk_rows(comparison, workload)
         if wanted & set(QUESTIONS):
             rows += query_rows(comparison, workload, wanted)

@@ -6,7 +6,7 @@ from comparison import Comparison, Samples
 from goals import goal_for
 from peer import Peer, PeerError, Process
 from questions import QUESTIONS, Question, Truth, difference
-from row import Row
+from row import OURS, Row
 from workload import Workload
 
 TITLES = {
@@ -48,10 +48,20 @@ class Examination:
         row = Row(key, TITLES[key], workload=name, goal=goal_for(key, name))
         row.answers = self._compare(question, processes)
         rows = [self._interleave(row, question, question.kind, processes)]
+        if OURS in self._repositories:
+            rows.append(self._shares(question, processes[OURS]))
         if key in WITH_OBJECTS:
             row = Row(f"{key} objects", "the same as run objects (iter_runs)", workload=name)
             rows.append(self._interleave(row, question, "run_objects", processes))
         return rows
+
+    def _shares(self, question: Question, process: Process) -> Row:
+        """Where the time of a warm query goes, as far as Runstone tells; the rest is loading the answer."""
+        variants = question.variants(self._workload, MOST * self._comparison.rounds, 8)
+        asked = {"path": self._repositories[OURS].path, "kind": question.kind}
+        shares = process.call("shares", queries=[variant.aimql for variant in variants], **asked)
+        title = ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
+        return Row(f"{question.row} share", title, workload=self._workload.name)
 
     def cold_row(self, question: Question) -> Row:
         """From `Repo(path)` to the first answer of a fresh process; files are in the page cache."""

@@ -11,6 +11,8 @@ from workload import Workload
 
 RUN_BYTES = 600_000
 """What Aim allocates for a run of workload S, rounded up; other stores take less."""
+OUR_BYTES = 40_000
+"""What Runstone allocates for a run of workload L, index included, rounded up."""
 
 
 @dataclass(frozen=True)
@@ -67,13 +69,14 @@ def _load(home: Path) -> Written | None:
 def _write(home: Path, peer: Peer, workload: Workload, progress: Progress) -> Written:
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir(parents=True)
-    if shutil.disk_usage(home).free < (needed := workload.runs * RUN_BYTES):
+    if shutil.disk_usage(home).free < (
+        needed := workload.runs * (OUR_BYTES if workload.alone else RUN_BYTES)
+    ):
         raise PeerError(f"{peer.name}: workload {workload.name} needs up to {needed / 1e9:.0f} GB in {home}")
     path = str(home / "repo")
     with peer.process() as process:
         process.call("create", path=path)
-        size = {"name": workload.name, "runs": workload.runs, "points": workload.points}
-        done = process.call("write", progress, path=path, **size)
+        done = process.call("write", progress, path=path, workload=asdict(workload))
     written = Written(path, done["labels"], done["seconds"], peer.fresh("index", path=path))
     note = {key: value for key, value in asdict(written).items() if key != "path"}
     (home / "written.json").write_text(json.dumps(note))

@@ -7,6 +7,7 @@ has loaded, and no more.
 import glob
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +15,8 @@ import floor
 from serve import serve
 
 import runstone
+
+PARTS = ("compile", "refresh", "prefilter", "evaluate")
 
 
 class RunstoneAdapter:
@@ -72,5 +75,21 @@ class RunstoneAdapter:
         return {"log": log, "index": [os.path.join(root, "index")], "points": points}
 
 
+def shares(path: str, kind: str, queries: list[str]) -> dict[str, float]:
+    """Which parts of the time of some queries went into what."""
+    repo, parts, total = runstone.Repo(path), dict.fromkeys(PARTS, 0.0), 0.0
+    for number, query in enumerate(queries):
+        started = time.perf_counter()
+        result = repo.query_runs(query) if kind == "runs" else repo.query_metrics(query)
+        _ = result.hashes() if kind == "runs" else [metric.values.sparse_numpy() for metric in result]
+        seconds = time.perf_counter() - started
+        if number:  # the first one opens the index
+            total += seconds
+            for name, spent in result.explain().seconds.items():
+                parts[name] += spent
+    parts["load"] = total - sum(parts.values())
+    return {name: spent / total for name, spent in parts.items()}
+
+
 if __name__ == "__main__":
-    serve(RunstoneAdapter(), {"floor": floor.loop})
+    serve(RunstoneAdapter(), {"floor": floor.loop, "shares": shares})

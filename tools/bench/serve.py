@@ -58,11 +58,10 @@ class Driver:
         os.makedirs(path, exist_ok=True)
         self._adapter.create(path)
 
-    def write(self, path: str, name: str, runs: int, points: int) -> dict[str, Any]:
+    def write(self, path: str, workload: dict[str, Any]) -> dict[str, Any]:
         """Write a workload through the public API; the labels by run hash, and the seconds it took."""
-        workload, labels, seconds = Workload(name, runs, points), {}, 0.0
-        for number in range(runs):
-            data = workload.run(number)
+        labels, seconds = {}, 0.0
+        for number, data in enumerate(Workload(**workload).all_runs()):
             started = clock()
             run = self._adapter.open_run(path)
             for key, value in data.params.items():

@@ -1,4 +1,4 @@
-"""The data that every store is given: workloads S and M, the same bytes from the same seed.
+"""The data that every store is given: workloads S, M and L, the same bytes from the same seed.
 
 Standard library only, because the drivers import this from environments that share no packages.
 Each run draws from a generator of its own, so a run's data doesn't depend on how many came before it.
@@ -37,21 +37,28 @@ class RunData:
 
 @dataclass(frozen=True)
 class Workload:
-    """A number of runs with four sequences of `points` points each."""
+    """A number of runs with six parameters and four sequences of `points` points each, and more of both.
+
+    One that is `alone` is for Runstone only: a peer would take hours.
+    """
 
     name: str
     runs: int
     points: int
+    more_params: int = 0
+    more_sequences: int = 0
+    alone: bool = False
 
     @property
     def total_points(self) -> int:
         """Points of all sequences of all runs."""
-        return self.runs * self.points * len(SEQUENCES)
+        return self.runs * self.points * (len(SEQUENCES) + self.more_sequences)
 
     @property
     def key(self) -> str:
         """Names the folder of a repository that holds exactly this data."""
-        return f"{self.name}-{self.runs}x{len(SEQUENCES)}x{self.points}-{SEED}-{GENERATION}"
+        more = f"+{self.more_params}+{self.more_sequences}" if self.more_params or self.more_sequences else ""
+        return f"{self.name}-{self.runs}x{len(SEQUENCES)}x{self.points}{more}-{SEED}-{GENERATION}"
 
     def run(self, number: int) -> RunData:
         """The run of that number; six parameters, two of them nested."""
@@ -64,6 +71,9 @@ class Workload:
             "model": rng.choice(MODELS),
         }
         series = {key: _curve(rng, key[0], self.points) for key in SEQUENCES}
+        params |= {f"p{i:02}": rng.choice((i, rng.random(), f"value {i}")) for i in range(self.more_params)}
+        for i in range(self.more_sequences):
+            series[f"metric {i:02}", "train"] = _curve(rng, "loss", self.points)
         return RunData(f"r{number:06d}", params, series)
 
     def all_runs(self) -> Iterator[RunData]:
@@ -79,9 +89,14 @@ def _curve(rng: random.Random, name: str, points: int) -> list[float]:
 
 
 WORKLOADS = {"S": Workload("S", runs=1_000, points=25), "M": Workload("M", runs=10_000, points=2)}
-QUICK = {"S": Workload("S", runs=100, points=25), "M": Workload("M", runs=300, points=2)}
+LARGE = {"L": Workload("L", runs=100_000, points=1, more_params=24, more_sequences=16, alone=True)}
+QUICK = {
+    "S": Workload("S", runs=100, points=25),
+    "M": Workload("M", runs=300, points=2),
+    "L": Workload("L", runs=1_000, points=1, more_params=24, more_sequences=16, alone=True),
+}
 
 
 def named(name: str, *, quick: bool = False) -> Workload:
     """The workload of that name, or its small version."""
-    return (QUICK if quick else WORKLOADS)[name]
+    return (QUICK if quick else WORKLOADS | LARGE)[name]

@@ -62,6 +62,7 @@ class QueryError(UsageError, SyntaxError):
         self.offset = column
         self.text = text
         self.filename = "<query>"
+        self.unknown = ""  # the name that is not known, if that is what is wrong
 
     def __str__(self) -> str:
         lines, line, column = (self.text or "").splitlines(), self.lineno or 1, self.offset or 1

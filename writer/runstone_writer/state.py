@@ -151,6 +151,11 @@ class RunState:
             _typed(event["name"], str),
             _typed(event["context"], dict),
         )
+        known = writer.declared.get(number)
+        if known is not None:  # nearly all declarations are repetitions
+            sequence = self.sequences[known]
+            if sequence.by == writer.writer and sequence.name == name and sequence.context == context:
+                return
         _typed(decode(context), dict)
         writer.declared[number] = self.place(name, context, _typed(event["type"], str), writer.writer)
 

@@ -203,6 +203,8 @@ def _foot(result: Result, shown: int, missing: list[str], *, what: str, brief: b
         text = f"{found} of {count_of(how.runs, 'run')} in {sum(how.seconds.values()) * 1000:.1f} ms"
         text += f"; {shown:,} shown" if shown < how.matched else ""
         note(text + (f"; no space for {', '.join(missing)}" if missing else ""))
+    for hint in result.hints:
+        note(hint)
     if how.skipped:
         note(f"{how.skipped:,} skipped because their evaluation failed; the first: {how.first_error}")
 
