@@ -18,10 +18,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from runstone import Repo, Run
+import numpy as np
+
+from runstone import Audio, Distribution, Figure, Image, Repo, Run, Text
 
 QUIET: dict[str, Any] = {"system_tracking_interval": None, "capture_terminal_logs": False}
-SEQUENCES = {"imgs": "image", "clip": "audio", "txt": "text", "dist": "distribution", "fig": "figure"}
 
 
 def build(path: str | Path, *, names: str = "ada bob cat dee eve fay") -> dict[str, str]:
@@ -92,10 +93,14 @@ def _bob(run: Run) -> None:
     _track(run, "loss", [12.0, 13.0, 14.0, 15.0], {"subset": "train"})
     _track(run, "acc", [0.6, 0.7, 0.8, 0.9])
     _track(run, "nanm", [math.nan, 1.0, math.inf])
-    for number, (name, kind) in enumerate(SEQUENCES.items(), start=1000):
-        run._log.declare(number, name, {"subset": "val"} if kind == "image" else {}, kind)  # type: ignore[union-attr]
-        for step in range(2):
-            run._log.point(number, step, {"made by": "a test"}, None)  # type: ignore[union-attr]
+    import plotly.graph_objects as go
+
+    for step in range(2):
+        run.track(Image(np.full((2, 3), step, np.uint8)), name="imgs", step=step, context={"subset": "val"})
+        run.track(Audio(np.zeros(4, np.int16), rate=8000), name="clip", step=step)
+        run.track(Text(f"text {step}"), name="txt", step=step)
+        run.track(Distribution([0.0, 1.0, 2.0]), name="dist", step=step)
+        run.track(Figure(go.Figure(go.Scatter(y=[step]))), name="fig", step=step)
 
 
 def _cat(run: Run) -> None:

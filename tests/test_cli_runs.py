@@ -8,13 +8,24 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from commands import RUNSTONE, damage, environment, lines_of_json, log_of, make_run, runstone, three_runs
+from commands import (
+    RUNSTONE,
+    damage,
+    environment,
+    harmless,
+    lines_of_json,
+    log_of,
+    make_run,
+    runstone,
+    three_runs,
+)
 from processes import DEADLINE_SECONDS, QUIET, Writer, without_write_permission
-from runstone import Repo, Run
+from runstone import Image, Repo, Run, Text
 from runstone_writer.layout import open_repo
 from runstone_writer.lines import claimed, frame
 
@@ -327,3 +338,21 @@ def test_notes_artifacts_and_log_records_are_shown(tmp_path):
         "reports progress, and again within 60 seconds", "reports that it is done", "note removed",
     ):  # fmt: skip
         assert text in tail
+
+
+def test_objects_are_shown_by_what_is_known_of_them(tmp_path):
+    with Run(repo=tmp_path, **QUIET) as run:
+        run["sample"] = Image(np.zeros((2, 3), np.uint8), caption="c\x1b[31m")
+        run["deep"] = {"texts": [Text("t")]}
+        run.track([Text("a"), Text("b")], name="texts")
+    known = {"type": "image", "caption": "c\x1b[31m", "format": "png", "width": 3, "height": 2}
+    for command in (["runs", "show", run.hash], ["query", "run.sample.width == 3"]):
+        (told,) = lines_of_json(runstone(*command, "--json", cwd=tmp_path).stdout)
+        assert told["params"] == {"sample": known, "deep": {"texts": [{"type": "text"}]}}
+        table = runstone(*command, cwd=tmp_path, COLUMNS="200").stdout
+        assert "<Image 3x2 png" in table
+        assert harmless(table)
+    for option in ((), ("--json",)):
+        tail = runstone("tail", run.hash, "--no-follow", *option, cwd=tmp_path).stdout
+        assert re.search(r"""'data': 'b'|"data":"b\"""", tail)
+        assert harmless(tail)

@@ -30,7 +30,7 @@ def test_the_page_on_the_command_line_has_every_command():
 
 
 PAGES = ["README.md", "CHANGELOG.md"] + [
-    f"docs/{name}.md" for name in ("cli", "durability", "parallel", "parameters", "artifacts")
+    f"docs/{name}.md" for name in ("cli", "durability", "parallel", "parameters", "artifacts", "media")
 ]
 
 

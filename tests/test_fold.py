@@ -9,6 +9,8 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from journals import Journal, new_repo
+from processes import QUIET
+from runstone import Run, Text
 from runstone_indexer.chunk import Chunk
 from runstone_indexer.fold import fold_points
 from runstone_writer.layout import Layout
@@ -101,3 +103,14 @@ def test_a_sequence_with_a_malformed_point_is_left_out_and_named_and_the_others_
         fold_points(state, state.writers[journal.writer], rows, lambda *found: chunks.append(found))
     assert [chunk.python_values() for _, _, chunk in chunks] == [[1.0, 2.0]]
     assert [sequence.summary is None for sequence in state.sequences] == [False, True]
+
+
+def test_of_objects_a_summary_has_the_steps_and_not_the_values(layout):
+    with Run(repo=layout.root, **QUIET) as run:
+        for step in (3, 1, 2):
+            run.track(Text("a" * 10_000), name="text", step=step)
+    state, _, errors = folded(layout, run.hash)
+    (text,) = state.sequences
+    assert errors == []
+    assert (text.summary.count, text.summary.first[0], text.summary.last[0]) == (3, 1, 3)
+    assert len(repr(text.summary.dump())) < 200

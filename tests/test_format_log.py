@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from pathlib import Path
 
 import orjson
 import pytest
 
+from runstone_writer.cargo import WAITING_LIMIT as BLOBS_LIMIT
 from runstone_writer.kinds import PLAIN
 from runstone_writer.layout import LOG_SUFFIX, log_name, open_repo
 from runstone_writer.lines import LINE_LIMIT, LOG_FORMAT
 from runstone_writer.log import CHECKPOINT_BYTES, UNSYNCED_LIMIT, WAITING_LIMIT, LogWriter
+from runstone_writer.media.audio import Audio
+from runstone_writer.media.custom import BUILT_IN, INLINE_LIMIT, RESERVED, CustomObject
+from runstone_writer.media.distribution import Distribution
+from runstone_writer.media.figure import Figure
+from runstone_writer.media.image import Image
+from runstone_writer.media.objects import FIELDS
+from runstone_writer.media.shelf import PARTIAL
+from runstone_writer.media.text import Text
 from runstone_writer.reader import Position, parse, read_log
 from runstone_writer.replay import ORPHAN_LIMIT, replay
 from runstone_writer.run import Run
@@ -61,7 +71,11 @@ def test_the_numbers_of_the_page_are_those_of_the_code() -> None:
     assert f"up to {ORPHAN_LIMIT:,} of them" in PAGE
     assert UNSYNCED_LIMIT == 1_000_000
     assert "at\n  most a million lines" in PAGE
+    assert f"up to {INLINE_LIMIT:,} bytes (a bin counts as 20)" in PAGE
+    assert f"more than {INLINE_LIMIT:,} are `$blob`" in PAGE
+    assert f"(up to {BLOBS_LIMIT >> 20} MiB of blobs)" in PAGE
     repository = (ROOT / "docs/format/repository.md").read_text()
+    assert f"`{PARTIAL}`" in repository
     assert f"every {BEAT_SECONDS:.0f} seconds" in repository
     assert f"After {LEASE_SECONDS:.0f} seconds" in repository
     assert all(f'"{name}"' in PAGE for name in PROPS)
@@ -201,3 +215,83 @@ def test_an_edit_says_that_it_is_one(tmp_path: Path) -> None:
     log.close("end")
     header = orjson.loads(Path(log.path()).read_bytes().splitlines()[0])
     assert header["kind"] == "edit"
+
+
+def states() -> dict[str, dict[str, str]]:
+    table: dict[str, dict[str, str]] = {}
+    for kind, field, meaning in rows("Objects"):
+        table.setdefault(kind, {})[field] = meaning
+    return table
+
+
+def test_the_kinds_of_objects_and_their_fields_are_on_the_page() -> None:
+    assert tuple(states()) == BUILT_IN == tuple(FIELDS)
+    assert {kind: set(fields) for kind, fields in states().items()} == {
+        kind: set(fields) for kind, fields in FIELDS.items()
+    }
+    others = [name for name in RESERVED if name not in BUILT_IN]
+    assert f"Types {', '.join(map(repr, others[:-1]))} and {others[-1]!r}".replace("'", '"') in PAGE
+
+
+def test_what_objects_are_in_a_log_is_on_the_page(tmp_path: Path) -> None:
+    import numpy as np
+    import plotly.graph_objects as go
+
+    objects: dict[str, tuple[CustomObject, bool]] = {
+        "image": (Image(np.zeros((2, 3), np.uint8), caption="c"), True),
+        "audio": (Audio(np.zeros(3, np.int16)), True),
+        "text": (Text("t"), False),
+        "texts": (Text("t" * (INLINE_LIMIT + 1)), True),
+        "distribution": (Distribution([1, 2]), False),
+        "distributions": (Distribution([1, 2], INLINE_LIMIT // 20 + 1), True),
+        "figure": (Figure(go.Figure()), True),
+    }
+    run = Run(repo=tmp_path, system_tracking_interval=None, capture_terminal_logs=False)
+    for name, (one, _) in objects.items():
+        run.track(one, name=name)
+        run.track([one, one], name=name)
+        run["p"] = one
+    path = run._log.path()  # type: ignore[union-attr]
+    run.close()
+    batch = read_log(path)
+    declared = {event["id"]: event for event in batch.events if event["event"] == "sequence"}
+    parameters = [event["value"]["$object"] for event in batch.events if event["event"] == "set"]
+    points = [(declared[row[0]], row[2]) for row in batch.points]
+    for (declaration, single), (_, several), parameter in zip(
+        points[::2], points[1::2], parameters, strict=True
+    ):
+        kind, (_, in_blob) = declaration["type"], objects[declaration["name"]]
+        assert kind == declaration["name"].removesuffix("s")
+        assert several == [single, single]
+        assert parameter == [kind, single]
+        known = set(states()[kind])
+        assert set(single) == (known - {"data"} | {"blob", "size"} if in_blob else known)
+        if in_blob:
+            content = Path(run._layout.blob_path(single["blob"])).read_bytes()
+            assert (hashlib.sha256(content).hexdigest(), len(content)) == (single["blob"], single["size"])
+            assert Path(run._layout.blob_path(single["blob"])).parent.name == single["blob"][:2]
+    text, weights = points[6][1], points[10][1]
+    assert Path(run._layout.blob_path(text["blob"])).read_text() == "t" * (INLINE_LIMIT + 1)
+    data = Path(run._layout.blob_path(weights["blob"])).read_bytes()
+    assert np.frombuffer(data, weights["dtype"]).sum() == 2
+
+
+def test_bytes_of_somebodys_own_object_are_as_the_page_says(tmp_path: Path) -> None:
+    class Own(CustomObject):
+        AIM_NAME = "tests.format"
+
+    own = Own()
+    own.storage.update({"short": b"ab", "long": b"x" * (INLINE_LIMIT + 1)})
+    run = Run(repo=tmp_path, system_tracking_interval=None, capture_terminal_logs=False)
+    run.track(own, name="x")
+    path = run._log.path()  # type: ignore[union-attr]
+    run.close()
+    batch = read_log(path)
+    (declaration,) = (event for event in batch.events if event["event"] == "sequence")
+    (row,) = batch.points
+    digest = hashlib.sha256(b"x" * (INLINE_LIMIT + 1)).hexdigest()
+    assert declaration["type"] == "tests.format"
+    assert row[2] == {
+        "short": {"$bytes": "YWI="},
+        "long": {"$blob": {"blob": digest, "size": INLINE_LIMIT + 1}},
+    }

@@ -23,7 +23,10 @@ ROOMS = {
     "sdk/runstone": {"click", "orjson", "rich"},
 }
 PACKAGES = [Path(room).name for room in ROOMS]
-HEAVY = ("tantivy", "RestrictedPython", "watchdog", "numpy", "click", "rich", "pandas", "psutil", "boto3")
+HEAVY = (
+    "tantivy", "RestrictedPython", "watchdog", "numpy", "click", "rich", "pandas", "psutil", "PIL", "matplotlib",
+    "plotly", "boto3",
+)  # fmt: skip
 NO_NOUNS = {"base", "common", "helpers", "misc", "util", "utils"}
 LONGEST = 600
 # What a user of the library meets: every public name in these has a docstring.
@@ -44,6 +47,12 @@ PUBLIC = [
     "runstone_query.verify",
     "runstone_writer.artifacts",
     "runstone_writer.errors",
+    "runstone_writer.media.audio",
+    "runstone_writer.media.custom",
+    "runstone_writer.media.distribution",
+    "runstone_writer.media.figure",
+    "runstone_writer.media.image",
+    "runstone_writer.media.text",
     "runstone_writer.messages",
     "runstone_writer.properties",
     "runstone_writer.run",
@@ -160,6 +169,15 @@ with runstone.Run(system_tracking_interval=None, capture_terminal_logs=False) as
     run["hparams"] = {"lr": 0.1}
     run.track(1.0, name="loss")
     run.name = "first"
+"""
+    assert loaded_by(code, tmp_path) == ""
+
+
+def test_logging_a_text_loads_nothing_heavy(tmp_path):
+    code = """
+import runstone
+with runstone.Run(system_tracking_interval=None, capture_terminal_logs=False) as run:
+    run.track(runstone.Text("a" * 100_000), name="sample")
 """
     assert loaded_by(code, tmp_path) == ""
 

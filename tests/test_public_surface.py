@@ -22,6 +22,11 @@ AIM = {
         "remove_tag": "tag_name",
         "metrics": "",
         "get_metric": "name, context",
+        "get_image_sequence": "name, context",
+        "get_audio_sequence": "name, context",
+        "get_text_sequence": "name, context",
+        "get_distribution_sequence": "name, context",
+        "get_figure_sequence": "name, context",
         "iter_metrics_info": "",
         "dataframe": "include_props=True, include_params=True",
         "close": "",
@@ -57,6 +62,28 @@ AIM = {
         "last_step": "",
         "preload": "",
     },
+    runstone.Image: {
+        "__init__": "image, caption='', format=None, quality=90, optimize=False",
+        "to_pil_image": "",
+        "json": "",
+    },
+    runstone.Audio: {
+        "__init__": "data, format='', caption='', rate=None",
+        "get": "",
+        "to_numpy": "",
+        "json": "",
+    },
+    runstone.Text: {"__init__": "text", "json": ""},
+    runstone.Distribution: {
+        "__init__": "samples=None, bin_count=64, *, hist=None, bin_range=None",
+        "from_histogram": "hist, bin_range",
+        "from_samples": "samples, bin_count=64",
+        "to_np_histogram": "",
+        "json": "",
+    },
+    runstone.Figure: {"__init__": "obj", "to_plotly_figure": "", "json": ""},
+    runstone.CustomObject: {"alias": "name, exist_ok=False", "json": ""},
+    runstone.Images: {"first_step": "", "last_step": "", "preload": "", "record_length": ""},
     RunResult: {"iter_runs": ""},
     SequenceResult: {
         "iter_runs": "",
@@ -79,6 +106,11 @@ PROPERTIES = {
         "finalized_at", "duration", "active", "repo",
     ),
     runstone.Metric: ("name", "context", "values", "epochs", "timestamps", "data"),
+    runstone.Image: ("size", "width", "height", "format", "caption"),
+    runstone.Audio: ("format", "caption"),
+    runstone.Text: ("data",),
+    runstone.Distribution: ("bin_count", "range", "weights", "ranges"),
+    runstone.Figure: ("data",),
 }  # fmt: skip
 METHODS = [(owner, name) for owner, methods in AIM.items() for name in methods]
 
@@ -145,7 +177,7 @@ def test_a_stored_run_is_a_run_and_an_item_of_a_result_has_one():
 def test_every_error_is_a_runstone_error_with_a_hint(name):
     kind = getattr(runstone, name)
     assert issubclass(kind, runstone.RunstoneError)
-    if name == "CorruptionError":
+    if issubclass(kind, runstone.CorruptionError):
         error = kind("/x", 1, 2, "broken", hint="Do this.")
     else:
         error = kind("it broke", hint="Do this.")

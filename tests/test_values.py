@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runstone import UsageError, ValueTypeError
-from runstone_writer.values import as_number, decode, encode, normal_key, show_key
+from runstone import Text, UsageError, ValueTypeError
+from runstone_writer.values import Marks, as_number, decode, encode, normal_key, show_key
 
 texts = st.text(alphabet=st.characters(codec=None, exclude_categories=()), max_size=8)
 keys = st.one_of(texts, st.integers(), st.sampled_from(["$", "$int", "$dict", "$float"]))
@@ -86,3 +86,29 @@ def test_keys_are_shown_as_one_would_write_them() -> None:
 def test_arrays_of_more_than_one_element_are_no_number() -> None:
     assert as_number(np.zeros(2)) is None
     assert as_number("5") is None
+
+
+def test_an_object_is_decoded_as_its_state_and_marked() -> None:
+    blobs: list[Any] = []
+    marks: Marks = {}
+    data = orjson.loads(orjson.dumps(encode({"a": [Text("t")], 5: Text("x" * 20_000)}, blobs=blobs)))
+    found = decode(data, marks)
+    reference = {"blob": blobs[0].digest, "size": 20_000}
+    assert found == decode(data) == {"a": [{"data": "t"}], 5: reference}
+    assert list(marks.values()) == [("text", {"data": "t"}), ("text", reference)]
+    assert marks[id(found["a"][0])][1] is found["a"][0]
+
+
+def test_an_object_is_kept_only_where_it_may_be() -> None:
+    with pytest.raises(ValueTypeError, match=r"media\.text\.Text"):
+        encode(Text("t"))
+    assert encode(Text("t"), strict=False) == "Text('t')"
+
+
+@pytest.mark.parametrize(
+    "data", [["text"], ["text", 5], [5, {}], ["text", {}, 1], None, "text", ["text", {"a": {"$int": "x"}}]]
+)
+@pytest.mark.parametrize("tag", ["$object", "$blob"])
+def test_what_is_no_object_does_not_decode(tag: str, data: Any) -> None:
+    with pytest.raises((KeyError, TypeError, ValueError)):
+        decode({tag: data})

@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -12,7 +13,8 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from journals import Journal, Scribe, assert_same_answers, hash_of, index, new_repo, records, write_run
-from processes import without_write_permission
+from processes import QUIET, without_write_permission
+from runstone import CustomObject, Run, Text
 from runstone_indexer import parameters
 from runstone_indexer.chunk import Chunk
 from runstone_indexer.generation import Generation, open_generation
@@ -22,6 +24,7 @@ from runstone_query.overlay import Tail
 from runstone_query.record import Record
 from runstone_query.verify import Verdict, compare, verify
 from runstone_writer.layout import Layout, shard
+from runstone_writer.media.shelf import stored_blobs
 
 
 @pytest.fixture
@@ -370,3 +373,67 @@ def test_a_repository_on_a_read_only_file_system_answers_the_same(layout, tmp_pa
         pytest.skip("may not mount")
     assert (done.stdout, done.stderr) == (f"{[hash_of(n) for n in range(3)]}\n{with_index}\n", "")
     assert_same_answers(layout)
+
+
+# -- blobs -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def with_blobs(layout):
+    """Texts in blobs: in a sequence, in a list, in a parameter, in an object of somebody's own."""
+    with Run(repo=layout.root, **QUIET) as run:
+        run.track(Text("a" * 20_000), name="one")
+        run.track([Text("short"), Text("b" * 20_000)], name="several")
+        run["parameter"] = {"deep": [Text("c" * 20_000)]}
+        own = CustomObject._restored("tests.own", {})
+        own.storage["bytes"] = b"d" * 20_000
+        run.track(own, name="own")
+    blobs = {Path(blob.path).read_bytes()[:1].decode(): blob for blob in stored_blobs(layout)}
+    assert sorted(blobs) == ["a", "b", "c", "d"]
+    return blobs
+
+
+def test_blobs_are_read_and_counted(layout, with_blobs):
+    for _ in range(2):
+        verdict = verify(layout)
+        assert verdict.clean
+        assert verdict.blobs == 4
+        assert verdict.bytes_read > 80_000
+        index(layout)
+
+
+@pytest.mark.parametrize("indexed", [False, True])
+@pytest.mark.parametrize("letter", "abcd")
+def test_a_missing_blob_is_named_with_what_needs_it(layout, with_blobs, letter, indexed):
+    if indexed:
+        index(layout)
+    os.unlink(with_blobs[letter].path)
+    (problem,) = verify(layout).damage
+    who = {"a": "'one'", "b": "'several'", "c": "a parameter", "d": "'own'"}[letter]
+    assert problem.path == with_blobs[letter].path
+    assert re.fullmatch(rf"the blob is missing: {who} of run \w+ needs it", problem.reason)
+
+
+@pytest.mark.parametrize("letter", "ad")
+def test_any_damage_of_a_blob_is_found(layout, with_blobs, letter):
+    path = Path(with_blobs[letter].path)
+    path.chmod(0o644)
+    data = bytearray(path.read_bytes())
+    data[random.Random(letter).randrange(len(data))] ^= 1
+    path.write_bytes(data)
+    (problem,) = verify(layout).damage
+    assert (problem.path, problem.reason) == (str(path), "the blob's content is not what its name says")
+    path.write_bytes(data[:-1])
+    assert {problem.reason for problem in verify(layout).damage} >= {
+        "the blob's content is not what its name says"
+    }
+
+
+def test_what_is_no_blob_is_foreign_and_what_was_never_completed_a_tail(layout, with_blobs):
+    top = Path(layout.blobs)
+    (top / "file").write_bytes(b"")
+    Path(with_blobs["a"].path).with_name("x.partial").write_bytes(b"")
+    verdict = verify(layout)
+    assert verdict.clean
+    assert [Path(problem.path).name for problem in verdict.foreign] == ["file"]
+    assert [Path(problem.path).name for problem in verdict.tails] == ["x.partial"]

@@ -40,7 +40,8 @@ def fold_points(state: RunState, writer: WriterState, rows: list[list[Any]], sin
 
 
 def _summarise(summary: Summary, writer: str, chunk: Chunk) -> None:
-    values = chunk.python_values()
+    # Of what is no number only the steps are summarised: objects may be long, and no query asks for them.
+    values: list[Any] = [None] * len(chunk.steps) if chunk.kind == OBJECT else chunk.python_values()
     is_float = chunk.kind == FLOAT
     summary.add(writer, chunk.steps, values, chunk.values if is_float else None)
     if not is_float and chunk.kind != OBJECT:

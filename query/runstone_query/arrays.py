@@ -8,32 +8,41 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from runstone_indexer.chunk import Chunk, take
+from runstone_indexer.chunk import OBJECT, Chunk, take
 
 Array = NDArray[Any]
 Column = Literal["values", "epochs", "timestamps"]
+Convert = Callable[[Any], Any]  # makes an object of a value that is no number
 
 
 class ArrayView:
     """One column of a sequence by step: values, epochs or timestamps. Sorted by (step, writer, position)."""
 
-    def __init__(self, load: Callable[[], Chunk], column: Column) -> None:
+    def __init__(self, load: Callable[[], Chunk], column: Column, convert: Convert | None = None) -> None:
         self._load = load  # called again each time: the sequence keeps the points, a view does not
         self._column = column
+        self._convert = convert
 
     def values_list(self) -> list[Any]:
-        """Return the values as they were tracked (ints are ints, an epoch that was not given is None)."""
+        """Return the values as they were tracked (ints are ints, an epoch that was not given is None).
+
+        Objects read their contents when they are asked for them.
+        """
         chunk = self._load()
         if self._column == "values":
-            return chunk.python_values()
+            found = chunk.python_values()
+            return found if self._convert is None else list(map(self._convert, found))
         values = self.values_numpy().tolist()
         return [None if value != value else value for value in values] if self._column == "epochs" else values
 
     def values_numpy(self) -> Array:
-        """Return the values as float64: views of memory-mapped files where possible, so do not write to them."""
+        """Return the values as float64: views of memory-mapped files where possible, so do not write to them.
+
+        Values that are no numbers are in an array of objects.
+        """
         chunk = self._load()
         if self._column == "values":
-            return chunk.values
+            return _objects(self.values_list()) if chunk.kind == OBJECT else chunk.values
         if self._column == "timestamps":
             return chunk.times
         return np.full(len(chunk.steps), np.nan) if chunk.epochs is None else chunk.epochs
@@ -127,14 +136,14 @@ class ArrayView:
     def _values_at(self, place: int | slice) -> list[Any]:
         """Convert only the points asked for: a sequence may have millions."""
         part = take(self._load(), np.atleast_1d(np.arange(len(self))[place]))
-        return ArrayView(lambda: part, self._column).values_list()
+        return ArrayView(lambda: part, self._column, self._convert).values_list()
 
 
 class SequenceData:
     """All columns of a sequence together."""
 
-    def __init__(self, load: Callable[[], Chunk]) -> None:
-        self._values = ArrayView(load, "values")
+    def __init__(self, load: Callable[[], Chunk], convert: Convert | None = None) -> None:
+        self._values = ArrayView(load, "values", convert)
         self._columns = (self._values, ArrayView(load, "epochs"), ArrayView(load, "timestamps"))
 
     def numpy(self) -> tuple[Array, list[Array]]:
@@ -163,3 +172,11 @@ class SequenceData:
 
     def __len__(self) -> int:
         return len(self._values)
+
+
+def _objects(values: list[Any]) -> Array:
+    """Return an array of objects; a list among them stays one."""
+    array = np.empty(len(values), dtype=object)
+    for place, value in enumerate(values):
+        array[place] = value
+    return array

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from runstone_indexer.chunk import FLOAT, Chunk, take
+from runstone_indexer.chunk import FLOAT, OBJECT, take
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from .run import Run
-    from .sequences import Metric
+    from .sequences import Sequence
 
 PROPERTIES = (
     "name", "description", "archived", "creation_time", "end_time", "active", "experiment", "tags",
@@ -32,7 +32,7 @@ def run_frame(runs: Iterable[Run], *, include_props: bool, include_params: bool)
 
 
 def metric_frame(
-    metrics: Iterable[Metric],
+    metrics: Iterable[Sequence],
     *,
     name: bool,
     context: bool,
@@ -45,7 +45,7 @@ def metric_frame(
     pandas = _pandas()
     frames = []
     for metric in metrics:
-        columns = _point_columns(pandas, metric.chunk, only_last)
+        columns = _point_columns(pandas, metric, only_last)
         if run:
             row = run_row(metric.run, include_props=include_props, include_params=include_params)
             columns |= {f"run.{key}": _cell(value) for key, value in row.items()}
@@ -97,13 +97,16 @@ def flat_name(prefix: str, key: Any) -> str:
     return f"{prefix}[{key!r}]"
 
 
-def _point_columns(pandas: ModuleType, chunk: Chunk, only_last: bool) -> dict[str, Any]:
+def _point_columns(pandas: ModuleType, sequence: Sequence, only_last: bool) -> dict[str, Any]:
+    chunk = sequence.chunk
     places = np.arange(len(chunk.steps))
     if only_last:
         places = places[-1:]
         chunk = take(chunk, places)
     values: Any = chunk.values if chunk.kind == FLOAT else chunk.python_values()
-    if chunk.exact:  # integers that a float64 cannot hold: pandas must not try
+    if chunk.kind == OBJECT and sequence._convert is not None:
+        values = list(map(sequence._convert, values))
+    if chunk.exact:  # objects, and integers that a float64 cannot hold: pandas must not try
         values = pandas.Series(values, dtype=object)
     return {
         "idx": places,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import groupby, islice
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +24,7 @@ from .record import Record
 from .reference import LabelView, Reference
 from .run import StoredRun
 from .selection import Explanation, Matches, Rows, Selection
-from .sequences import KINDS, Metric, Sequence
+from .sequences import CLASSES, KINDS, Sequence, class_of
 from .suggestions import hints
 from .views import RunView, SequenceView
 
@@ -292,7 +292,7 @@ class SequenceResult(Result):
 
     def iter_runs(self) -> Iterator[RunItem]:
         """Yield, for each run with a match, an item with `.run` that iterates over the matching sequences."""
-        make = Metric if self._query.entity == "metric" else Sequence
+        make = CLASSES[self._query.entity or "metric"]
         matches = self._matches()
         for start in range(0, len(matches), PREFETCHED_RUNS):
             block = matches[start : start + PREFETCHED_RUNS]
@@ -311,7 +311,9 @@ class SequenceResult(Result):
         include_props: bool = True,
         include_params: bool = True,
     ) -> pd.DataFrame:
-        """Return a pandas DataFrame with a row per point of every matching metric. Needs pandas.
+        """Return a pandas DataFrame with a row per point of every matching sequence. Needs pandas.
+
+        Where the values are objects, such as images, the column ``value`` has these.
 
         With `include_run` there are ``run.hash``, the run's properties (``run.name``, ...) if `include_props`,
         and its parameters (``run.hparams.lr``, ...) if `include_params`.
@@ -387,9 +389,12 @@ class RunItem:
         return iter(self.run.metrics() if self._sequences is None else self._sequences)
 
 
-def sequences_of(run: StoredRun, entity: str) -> list[Sequence]:
-    """Return the sequences of a run that queries for `entity` are about, by name and context."""
-    make: Callable[..., Sequence] = Metric if entity == "metric" else Sequence
+def sequences_of(run: StoredRun, entity: str | None) -> list[Sequence]:
+    """Return the sequences of a run that queries for `entity` are about (None: all), by name and context."""
     record = run._record
     stored = sorted(record.state.sequences, key=lambda s: s.identity)
-    return [make(run, record, s) for s in stored if s.kind == KINDS[entity] and s.summary is not None]
+    return [
+        class_of(s.kind)(run, record, s)
+        for s in stored
+        if (entity is None or s.kind == KINDS[entity]) and s.summary is not None
+    ]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .messages import LogRecords, TerminalLogs
     from .record import Record
     from .repo import Repo
-    from .sequences import Metric
+    from .sequences import Audios, Distributions, Figures, Images, Metric, Sequence, Texts
 
 
 class Run(WritingRun):
@@ -53,6 +53,47 @@ class Run(WritingRun):
         """Return the metric of that name and context, or None."""
         wanted = context or {}
         found = (metric for metric in self.metrics() if metric.name == name and metric.context == wanted)
+        return next(found, None)
+
+    def get_image_sequence(self, name: str, context: Context | dict[str, Any] | None = None) -> Images | None:
+        """Return the images tracked under that name in that context, or None."""
+        found: Images | None = self._get("images", name, context)
+        return found
+
+    def get_audio_sequence(self, name: str, context: Context | dict[str, Any] | None = None) -> Audios | None:
+        """Return the recordings tracked under that name in that context, or None."""
+        found: Audios | None = self._get("audios", name, context)
+        return found
+
+    def get_text_sequence(self, name: str, context: Context | dict[str, Any] | None = None) -> Texts | None:
+        """Return the texts tracked under that name in that context, or None."""
+        found: Texts | None = self._get("texts", name, context)
+        return found
+
+    def get_distribution_sequence(
+        self, name: str, context: Context | dict[str, Any] | None = None
+    ) -> Distributions | None:
+        """Return the distributions tracked under that name in that context, or None."""
+        found: Distributions | None = self._get("distributions", name, context)
+        return found
+
+    def get_figure_sequence(
+        self, name: str, context: Context | dict[str, Any] | None = None
+    ) -> Figures | None:
+        """Return the figures tracked under that name in that context, or None."""
+        found: Figures | None = self._get("figures", name, context)
+        return found
+
+    def get_sequence(self, name: str, context: Context | dict[str, Any] | None = None) -> Sequence | None:
+        """Return the sequence of that name and context, whatever it is made of, or None."""
+        found: Sequence | None = self._get(None, name, context)
+        return found
+
+    def _get(self, entity: str | None, name: str, context: Context | dict[str, Any] | None) -> Any:
+        from .results import sequences_of  # noqa: PLC0415
+
+        wanted = context or {}
+        found = (s for s in sequences_of(self._stored(), entity) if s.name == name and s.context == wanted)
         return next(found, None)
 
     def iter_metrics_info(self) -> Iterator[tuple[str, Context, Run]]:

@@ -1,15 +1,18 @@
-"""Sequences handed out by queries, with Aim's method names: `Metric` for numbers, `Sequence` for the rest."""
+"""Sequences handed out by queries, with Aim's method names: `Metric` for numbers, `Images` and its kin, and
+`Sequence` for objects of one's own and for what a process prints.
+"""
 
 from __future__ import annotations
 
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from runstone_indexer.chunk import Chunk
+from runstone_writer.media.objects import restore_point
 from runstone_writer.state import Sequence as StoredSequence
 from runstone_writer.values import decode
 
-from .arrays import ArrayView, SequenceData
+from .arrays import ArrayView, Convert, SequenceData
 from .context import Context
 from .record import Record
 from .reference import Reference
@@ -33,6 +36,19 @@ KINDS = {
 
 class Sequence:
     """A sequence of one run: name, context, and its points, read when they are asked for."""
+
+    ENTITY: ClassVar[str] = ""
+
+    @classmethod
+    def sequence_name(cls) -> str:
+        """Return the name that queries have for such sequences: "metric", "images", ..."""
+        return cls.ENTITY
+
+    @classmethod
+    def allowed_dtypes(cls) -> str | tuple[str, ...]:
+        """Return what the values of such sequences are, in Aim's words; "*" for anything."""
+        kind = KINDS.get(cls.ENTITY, "*")
+        return ("float", "float64", "int") if kind == "number" else f"aim.{kind}" if kind != "*" else kind
 
     def __init__(self, run: StoredRun, record: Record, stored: StoredSequence | Reference) -> None:
         self.run = run
@@ -63,7 +79,7 @@ class Sequence:
     @property
     def values(self) -> ArrayView:
         """What was tracked, by step."""
-        return ArrayView(lambda: self.chunk, "values")
+        return ArrayView(lambda: self.chunk, "values", self._convert)
 
     @property
     def epochs(self) -> ArrayView:
@@ -78,7 +94,12 @@ class Sequence:
     @property
     def data(self) -> SequenceData:
         """Values, epochs and timestamps together."""
-        return SequenceData(lambda: self.chunk)
+        return SequenceData(lambda: self.chunk, self._convert)
+
+    @property
+    def _convert(self) -> Convert | None:
+        """What makes an object of a point's value; None for numbers, which are what they are."""
+        return None if self.type == KINDS["metric"] else partial(restore_point, self.run._layout, self.type)
 
     @property
     def writers(self) -> list[str]:
@@ -127,6 +148,8 @@ class Sequence:
 class Metric(Sequence):
     """A sequence of numbers."""
 
+    ENTITY = "metric"
+
     def dataframe(
         self,
         include_name: bool = False,
@@ -150,3 +173,53 @@ class Metric(Sequence):
             include_params=True,
             only_last=only_last,
         )
+
+
+class ObjectSequence(Sequence):
+    """A sequence whose points are objects, or lists of objects of one kind."""
+
+    def record_length(self) -> int:
+        """Return how many objects there are at most at one step; 0 if there are no points."""
+        lengths = (len(value) if isinstance(value, list) else 1 for value in self.chunk.python_values())
+        return max(lengths, default=0)
+
+
+class Images(ObjectSequence):
+    """A sequence of images, or lists of images."""
+
+    ENTITY = "images"
+
+
+class Audios(ObjectSequence):
+    """A sequence of recordings, or lists of recordings."""
+
+    ENTITY = "audios"
+
+
+class Texts(ObjectSequence):
+    """A sequence of texts, or lists of texts."""
+
+    ENTITY = "texts"
+
+
+class Distributions(ObjectSequence):
+    """A sequence of distributions, or lists of distributions."""
+
+    ENTITY = "distributions"
+
+
+class Figures(ObjectSequence):
+    """A sequence of figures, or lists of figures."""
+
+    ENTITY = "figures"
+
+
+CLASSES: dict[str, type[Sequence]] = {
+    made.ENTITY: made for made in (Metric, Images, Audios, Texts, Distributions, Figures)
+}
+
+
+def class_of(kind: str) -> type[Sequence]:
+    """Return what sequences with values of a type are made into."""
+    found = (CLASSES[entity] for entity, known in KINDS.items() if known == kind)
+    return next(found, Sequence if kind == "log_line" else ObjectSequence)

@@ -1,4 +1,4 @@
-"""fsck: every checksum of every log and of the index, and whether index and logs say the same."""
+"""fsck: every checksum of every log, blob and index file, and whether index and logs say the same."""
 
 from __future__ import annotations
 
@@ -14,7 +14,11 @@ from runstone_indexer.discovery import sweep
 from runstone_indexer.generation import Generation, fault_of, open_generation
 from runstone_indexer.manifest import index_folder
 from runstone_indexer.parameters import damaged_file
+from runstone_writer.errors import CorruptionError
 from runstone_writer.layout import Layout, is_safe_hash, parse_log_name, shard
+from runstone_writer.media.blob import StoredBlob
+from runstone_writer.media.objects import references
+from runstone_writer.media.shelf import PARTIAL, stored_blobs
 from runstone_writer.replay import Problem
 from runstone_writer.state import RunState
 
@@ -31,8 +35,11 @@ class Verdict:
 
     runs: int = 0
     logs: int = 0
+    blobs: int = 0
     bytes_read: int = 0
-    damage: list[Problem] = field(default_factory=list)  # bytes of the logs that are not what was written
+    damage: list[Problem] = field(
+        default_factory=list
+    )  # bytes of logs and blobs that are not what was written
     tails: list[Problem] = field(default_factory=list)  # lines that were never completed: normal after a kill
     foreign: list[Problem] = field(default_factory=list)
     index: list[Problem] = field(default_factory=list)  # the index is damaged or says something else
@@ -49,9 +56,10 @@ def verify(layout: Layout, progress: Progress | None = None) -> Verdict:
     verdict = Verdict()
     generation = _checked_index(layout, verdict)
     verdict.foreign += list(_foreign(layout))
+    blobs = _verify_blobs(layout, verdict)
     runs = list(sweep(layout))
     for count, run in enumerate(runs):
-        _verify_run(layout, run, generation, verdict)
+        _verify_run(layout, run, generation, blobs, verdict)
         if progress is not None:
             progress(count + 1, len(runs))
     if generation is not None:
@@ -101,13 +109,59 @@ def _named(folder: str, names: list[str]) -> Iterator[Problem]:
         yield Problem(os.path.join(folder, name), 0, 0, "not a log of Runstone's")
 
 
-def _verify_run(layout: Layout, run: str, generation: Generation | None, verdict: Verdict) -> None:
+def _verify_blobs(layout: Layout, verdict: Verdict) -> set[tuple[str, int]]:
+    """Read every blob; return the name and size of each, damaged ones included."""
+    known = set()
+    for blob in stored_blobs(layout):
+        if isinstance(blob, str):
+            partial = blob.endswith(PARTIAL)
+            reason = "a blob that was never completed" if partial else "not a blob of Runstone's"
+            (verdict.tails if partial else verdict.foreign).append(Problem(blob, 0, 0, reason))
+            continue
+        fault = blob.fault()
+        if fault:
+            verdict.damage.append(Problem(blob.path, 0, blob.size, fault))
+        known.add((blob.digest, blob.size))
+        verdict.blobs += 1
+        verdict.bytes_read += blob.size
+    return known
+
+
+def _verify_references(layout: Layout, record: Record, known: set[tuple[str, int]], verdict: Verdict) -> None:
+    """Look whether every blob that a run speaks of is there."""
+    for what, digest, size in _references(record):
+        if (digest, size) in known:
+            continue
+        try:
+            blob = StoredBlob(layout, digest, size)
+            path, fault = blob.path, blob.fault()  # it may have been put there since
+        except CorruptionError as error:
+            path, fault = error.path, error.reason
+        if fault:
+            verdict.damage.append(Problem(path, 0, 0, f"{fault}: {what} of run {record.hash} needs it"))
+            known.add((digest, size))  # said once
+
+
+def _references(record: Record) -> Iterator[tuple[str, str, int]]:
+    """Yield (what refers to it, digest, size) of each blob that a run speaks of."""
+    for row in record.state.params.dump():
+        yield from (("a parameter", *found) for found in references(row[3:]))
+    for sequence in record.state.sequences:
+        if sequence.kind != "number":
+            for data in record.chunk(sequence.place).python_values():
+                yield from ((f"{sequence.name!r}", *found) for found in references(data, sequence.kind))
+
+
+def _verify_run(
+    layout: Layout, run: str, generation: Generation | None, blobs: set[tuple[str, int]], verdict: Verdict
+) -> None:
     tail = Tail(layout, run, None)
     tail.update()
     verdict.logs += len(tail.positions())
     verdict.bytes_read += tail.bytes_read
     verdict.damage += tail.problems
     verdict.tails += tail.tails
+    _verify_references(layout, tail.record(), blobs, verdict)
     if generation is None:
         return
     indexed = Tail(layout, run, generation)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from runstone_query.run import Run
 from runstone_writer.errors import (
     CorruptionError,
+    DamagedBlobError,
     FormatVersionError,
     IndexBusyError,
     MissingKeyError,
@@ -28,18 +29,45 @@ from ._version import __version__
 if TYPE_CHECKING:
     from runstone_query.context import Context
     from runstone_query.repo import Repo
-    from runstone_query.sequences import Metric
+    from runstone_query.sequences import Audios, Distributions, Figures, Images, Metric, Texts
+    from runstone_writer.media.audio import Audio
+    from runstone_writer.media.custom import CustomObject
+    from runstone_writer.media.distribution import Distribution
+    from runstone_writer.media.figure import Figure
+    from runstone_writer.media.image import Image
+    from runstone_writer.media.text import Text
 
 _LAZY = {
+    "Audio": "runstone_writer.media.audio",
+    "Audios": "runstone_query.sequences",
     "Context": "runstone_query.context",
+    "CustomObject": "runstone_writer.media.custom",
+    "Distribution": "runstone_writer.media.distribution",
+    "Distributions": "runstone_query.sequences",
+    "Figure": "runstone_writer.media.figure",
+    "Figures": "runstone_query.sequences",
+    "Image": "runstone_writer.media.image",
+    "Images": "runstone_query.sequences",
     "Metric": "runstone_query.sequences",
     "Repo": "runstone_query.repo",
+    "Text": "runstone_writer.media.text",
+    "Texts": "runstone_query.sequences",
 }
 
 __all__ = [
+    "Audio",
+    "Audios",
     "Context",
     "CorruptionError",
+    "CustomObject",
+    "DamagedBlobError",
+    "Distribution",
+    "Distributions",
+    "Figure",
+    "Figures",
     "FormatVersionError",
+    "Image",
+    "Images",
     "IndexBusyError",
     "Metric",
     "MissingKeyError",
@@ -52,6 +80,8 @@ __all__ = [
     "Run",
     "RunstoneError",
     "StoreError",
+    "Text",
+    "Texts",
     "UsageError",
     "ValueTypeError",
     "__version__",

@@ -2,6 +2,7 @@
 
 from .errors import (
     CorruptionError,
+    DamagedBlobError,
     FormatVersionError,
     IndexBusyError,
     MissingKeyError,
@@ -18,6 +19,7 @@ from .run import Run
 
 __all__ = [
     "CorruptionError",
+    "DamagedBlobError",
     "FormatVersionError",
     "IndexBusyError",
     "MissingKeyError",

@@ -22,9 +22,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .layout import Layout
+    from .media.blob import Blob
 
 DRAIN_SECONDS = 0.02
 CLOSE_SECONDS = 5.0  # how long close() waits for storage that hangs
+
+
+class _Laden(bytes):
+    """The body of a line that refers to blobs, with them."""
+
+    blobs: list[Blob]
 
 
 class AcceptedLog(LogWriter):
@@ -55,6 +62,15 @@ class AcceptedLog(LogWriter):
         for make in makes:
             self._submit(make)
 
+    def _submit_with(self, blobs: list[Blob], make: Callable[[], bytes], *, waits: bool) -> None:
+        """Accept a line with its blobs: files are read now, and what the storage refuses later is dropped."""
+        del waits
+        from .media.blob import MemoryBlob  # noqa: PLC0415 - most runs have numbers only
+
+        body = _Laden(make())
+        body.blobs = [blob if isinstance(blob, MemoryBlob) else MemoryBlob(blob.read()) for blob in blobs]
+        self._submit(lambda: body)
+
     def _submit(self, make: Callable[[], bytes]) -> None:
         if self._gate._is_owned():  # type: ignore[attr-defined]
             make()  # what is wrong with it is raised here
@@ -74,9 +90,9 @@ class AcceptedLog(LogWriter):
 
     def _accept(self, body: bytes) -> None:
         self._queue.append(body)
-        self._queued += len(body)
+        self._queued += _weight(body)
         while self._queued > WAITING_LIMIT:
-            self._queued -= len(self._queue.popleft())
+            self._queued -= _weight(self._queue.popleft())
             self._lost += 1
         if self._drainer is None:
             drainer = threading.Thread(target=self._drain_for_ever, name="runstone-log", daemon=True)
@@ -109,7 +125,8 @@ class AcceptedLog(LogWriter):
     def _drain(self) -> None:
         self._catch_up()
         while self._take():
-            super()._submit(self._taken)
+            if self._is_shelved():
+                super()._submit(self._taken)
             self._draining = None
 
     def _take(self) -> bool:
@@ -119,14 +136,28 @@ class AcceptedLog(LogWriter):
                 return True
             if self._queue:
                 self._draining = self._queue.popleft()
-                self._queued -= len(self._draining)
+                self._queued -= _weight(self._draining)
             elif self._lost:
                 fields = {"event": "dropped", "dt": self.now(), "count": self._lost}
                 self._draining, self._lost = encode_event(fields, "the 'dropped' event"), 0
         return self._draining is not None
 
     def _taken(self) -> bytes:
-        return self._draining or b""
+        return bytes(self._draining or b"")
+
+    def _is_shelved(self) -> bool:
+        """Put the blobs of the line that is being written in their place; count the line as lost if that fails."""
+        if isinstance(self._draining, _Laden):
+            try:
+                self._cargo.shelve(self, self._draining.blobs)
+            except OSError as error:
+                self._lost += 1
+                self._warn_soon(
+                    f"cannot keep an object in {self.layout.blobs}: {error.strerror or error}\nWhat refers to it "
+                    f"is dropped from run {self.run}, and counted (`runstone status`)."
+                )
+                return False
+        return True
 
     def unwritten(self) -> list[bytes]:
         """Return the bodies of the lines that have been accepted and are not in a file yet."""
@@ -180,3 +211,8 @@ class AcceptedLog(LogWriter):
             RuntimeWarning,
             stacklevel=4,
         )
+
+
+def _weight(body: bytes) -> int:
+    """Return how much memory a line takes, with its blobs."""
+    return len(body) + (sum(blob.size for blob in body.blobs) if isinstance(body, _Laden) else 0)

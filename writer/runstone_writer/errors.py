@@ -13,6 +13,7 @@
     │   ├── FormatVersionError            written by a newer Runstone
     │   └── IndexBusyError                another process is indexing this repository
     └── CorruptionError                   .path .start .end .reason; a torn tail is not one
+        └── DamagedBlobError              what an image, ... is kept in is missing or damaged
 
 The first line of a message says what happened, with names and position; the second what to do.
 """
@@ -118,3 +119,7 @@ class CorruptionError(RunstoneError):
         self.start = start
         self.end = end
         self.reason = reason
+
+
+class DamagedBlobError(CorruptionError):
+    """A blob (the content of an image, a recording, ...) is missing, or is not what was written."""

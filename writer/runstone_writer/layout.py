@@ -36,6 +36,9 @@ class Layout:
     def log_path(self, run: str, name: str) -> str:
         return os.path.join(self.run_folder(run), name)
 
+    def blob_path(self, digest: str) -> str:
+        return os.path.join(self.blobs, digest[:2], digest)
+
     def hint_path(self, run: str, writer: str) -> str:
         return os.path.join(self.live, f"{run}.{writer}")
 

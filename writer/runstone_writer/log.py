@@ -25,6 +25,7 @@ from zlib import crc32
 
 import orjson
 
+from .cargo import Cargo
 from .errors import StoreError, UsageError
 from .layout import Layout, host, log_name, make_folder, new_writer, writer_time
 from .lines import LOG_FORMAT, LONGEST_BODY, encode_event, encode_point, frame_all, too_long
@@ -34,6 +35,8 @@ from .workers import at_end_of_worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from .media.blob import Blob
 
 CHECKPOINT_BYTES = 1024 * 1024  # after this much, header and declarations are repeated
 WAITING_LIMIT = 64 * 1024 * 1024  # bytes kept in memory while the storage refuses them
@@ -99,6 +102,7 @@ class LogWriter:
         self._warned = False
         self._beats = 0
         self._final: str | None = None
+        self._cargo = Cargo()
         self._deferred: deque[Callable[[], bytes]] = deque()  # lines wanted in the middle of another call,
         self._served: Callable[[], bytes] | None = None  # the one of them that is being written,
         self._close_asked: tuple[str | None] | None = None  # and close(), asked for there as well
@@ -180,6 +184,33 @@ class LogWriter:
         body = encode_event(fields, f"the declaration of sequence {name!r}")
         self.declarations[sequence] = body
         self._submit(lambda: body)
+
+    def point_with(
+        self, blobs: list[Blob], sequence: int, step: float, value: Any, epoch: float | None
+    ) -> None:
+        """Append a point that refers to blobs, once these are in their place."""
+        self._submit_with(blobs, partial(self._encode_point, sequence, step, value, epoch), waits=True)
+
+    def append_with(self, blobs: list[Blob], event: str, **fields: Any) -> None:
+        """Append an event that refers to blobs, once these are in their place."""
+        what = f"the {event!r} event"
+        self._submit_with(
+            blobs, lambda: encode_event({"event": event, "dt": self.now(), **fields}, what), waits=False
+        )
+
+    def _submit_with(self, blobs: list[Blob], make: Callable[[], bytes], *, waits: bool) -> None:
+        make()  # what is wrong with it is raised here, before anything is kept
+        try:
+            self._cargo.shelve(self, blobs, may_wait=waits)
+        except OSError as error:
+            self._warn_soon(self._cargo.refused(self, error, blobs, make if waits else None))
+            self._settle()
+        else:
+            self._submit(make)
+
+    def _warn_soon(self, message: str) -> None:
+        if message and not self._warning:
+            self._warning, self._after = message, True
 
     def _submit(self, make: Callable[[], bytes]) -> None:
         """Write the line that `make` gives: now, or when the call that this one has interrupted is complete."""
@@ -456,6 +487,8 @@ class LogWriter:
             return  # in the middle of a write; the tender comes by again
         self._catch_up()
         with self._sync_lock:
+            self._cargo.retry(self)
+            self._warn_soon(self._cargo.sync())
             with self._lock:
                 self._enter()
                 part, end = self._begin_sync()
@@ -528,6 +561,9 @@ class LogWriter:
             return
         self._catch_up()
         if self.started or self._waiting:
+            with self._sync_lock:
+                self._cargo.retry(self, at_once=True)
+                self._warn_soon(self._cargo.give_up(self))
             if final is not None and self._final is None:
                 self.append(final)
                 self._final = final

@@ -8,10 +8,11 @@ are the *live* assignments; applied in the order of their stamps they give the p
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 from . import kinds
-from .values import Key, decode, encode
+from .values import Key, Marks, decode, encode
 
 Stamp = tuple[int, str]  # microseconds since the epoch, and the writer id that breaks ties
 
@@ -31,7 +32,7 @@ class Assignment(NamedTuple):
 class Params:
     """The live assignments of one run."""
 
-    __slots__ = ("_exact", "_groups", "_newest", "_root", "_tree")
+    __slots__ = ("_exact", "_groups", "_newest", "_root", "_tree", "exact_marks", "marks")
 
     def __init__(self) -> None:
         self._root: Assignment | None = None
@@ -40,6 +41,8 @@ class Params:
         self._newest: Stamp = (0, "")
         self._tree: dict[Any, Any] | None = None
         self._exact: dict[Any, Any] | None = None
+        self.marks: Marks = {}  # which dictionaries in the tree are objects,
+        self.exact_marks: Marks = {}  # and in that of exact values
 
     def assign(self, key: Key, stamp: Stamp, value: Any) -> None:
         """Take in one assignment; `value` is tagged JSON or UNSET."""
@@ -71,15 +74,20 @@ class Params:
         self._newest = max(self._newest, stamp)
 
     def tree(self) -> dict[Any, Any]:
-        """Return the parameters as nested dictionaries of plain values. Shared: do not change it."""
+        """Return the parameters as nested dictionaries of plain values. Shared: do not change it.
+
+        An object is its state.
+        """
         if self._tree is None:
-            self._tree = self._build(decode)
+            self.marks = {}
+            self._tree = self._build(partial(decode, marks=self.marks))
         return self._tree
 
     def exact(self, key: Key, default: Any = None) -> Any:
         """Return the value at `key` as it was given, and not its plain view. Shared: do not change it."""
         if self._exact is None:
-            self._exact = self._build(kinds.exact)
+            self.exact_marks = {}
+            self._exact = self._build(lambda data: kinds.exact(data, self.exact_marks))
         return _follow(self._exact, key, default)
 
     def _build(self, read: Callable[[Any], Any]) -> dict[Any, Any]:

@@ -19,6 +19,7 @@ from .layout import Layout, check_hash, find_repo, is_safe_hash, new_hash, open_
 from .log import LogWriter
 from .messages import Messages
 from .properties import checked_name
+from .tracked import NUMBER, check_kind, checked_number, encoded_value
 from .values import Key, as_number, decode, encode, normal_key, show_key
 from .workers import at_end_of_worker
 
@@ -27,8 +28,10 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from .history import History
+    from .media.blob import Blob
     from .state import RunState
     from .uploads import Uploads
+    from .values import Marks
 
 Durability = Literal["accepted", "written", "durable"]
 DEFAULT_SYSTEM_TRACKING_INTERVAL = 10.0  # seconds, as in Aim
@@ -173,9 +176,11 @@ class Run(Messages, Artifacts):
     ) -> None:
         """Append one point to the sequence called `name` in `context`; it is written on return.
 
-        `value` is a number, a numpy or 0-d tensor scalar, or a dictionary of several (then without `name`;
-        all get the same step). Without `step`, one more than the highest so far in this writer, from 0.
-        NaN and infinities are kept. Raises ValueError for a value or step that is not a number.
+        `value` is a number, a numpy or 0-d tensor scalar, an Image, Audio, Text, Distribution, Figure or other
+        CustomObject, a list of objects of one kind, or a dictionary of several values (then without `name`; all
+        get the same step). Without `step`, one more than the highest so far in this writer, from 0. NaN and
+        infinities are kept. Raises UsageError (a ValueError) for a value or step that is none of these, and for
+        a kind of value that the sequence does not have.
         """
         try:
             series = self._series[name if not context else (name, *context.items())]
@@ -185,7 +190,7 @@ class Run(Messages, Artifacts):
         if type(value) is not float or value - value:
             if isinstance(value, dict):
                 raise UsageError("'name' should be None when tracking values dictionary.")
-            value = _checked_value(value)
+            value = checked_number(value, name)
         if epoch is not None:
             epoch = _checked_epoch(epoch)
         if step is None:
@@ -205,9 +210,9 @@ class Run(Messages, Artifacts):
         if isinstance(value, dict):
             if name is not None:
                 raise UsageError("'name' should be None when tracking values dictionary.")
-            checked = [(checked_name(key), _checked_value(item)) for key, item in value.items()]
+            checked = [(checked_name(key), encoded_value(item)) for key, item in value.items()]
         else:
-            encoded = _checked_value(value)
+            encoded = encoded_value(value)
             if name is None:
                 raise UsageError("'name' should not be None.")
             checked = [(checked_name(name), encoded)]
@@ -215,16 +220,20 @@ class Run(Messages, Artifacts):
         step = None if step is None else _checked_step(step)
         epoch = None if epoch is None else _checked_epoch(epoch)
         with self._mutex:
-            for key, encoded in checked:
-                series = self._series_of(key, context)
+            places = [self._series_of(key, context, kind) for key, (kind, _, _) in checked]
+        for series, (_, (_, item, blobs)) in zip(places, checked, strict=True):
+            with self._mutex:
                 at = series.next_step if step is None else step
                 if at >= series.next_step:
                     if at >= _STEPS_END:
                         raise _odd_step(at)
                     series.next_step = at + 1
-                log.point(series.number, at, encoded, epoch)
+                if not blobs:
+                    log.point(series.number, at, item, epoch)
+            if blobs:  # they may be large: nobody waits for them
+                log.point_with(blobs, series.number, at, item, epoch)
 
-    def _series_of(self, name: str, context: dict[Any, Any]) -> _Series:
+    def _series_of(self, name: str, context: dict[Any, Any], kind: str) -> _Series:
         """Return the series, declared if need be: before its first point, and once more before its second."""
         encoded = encode(context, ("context",))
         if has_kind(encoded):
@@ -237,21 +246,15 @@ class Run(Messages, Artifacts):
         if series is None:
             known = self._fresh_state().find(name, encoded) if self._resumed else None
             start = 0 if known is None or known.summary is None else known.summary + 1
-            kind = "number" if known is None else known.kind
+            there = kind if known is None else known.kind
+            check_kind(name, there, kind)
             # One step each, so that a signal handler that tracks cannot take the same number in between.
-            series = self._known.setdefault(identity, _Series(next(self._numbers), kind, start))
-        if series.kind != "number":
-            raise UsageError(
-                f"Cannot log value on sequence {name!r}. Incompatible data types.",
-                hint="It holds what the process prints: take another name, or "
-                "Run(capture_terminal_logs=False)."
-                if series.kind == terminal.KIND
-                else "It holds what run.log_info() and its kin keep: take another name.",
-            )
+            series = self._known.setdefault(identity, _Series(next(self._numbers), there, start))
+        check_kind(name, series.kind, kind)
         if series.declared < 2:
             self._writable().declare(series.number, name, encoded, series.kind)
             series.declared += 1
-        elif not self._closed:
+        elif kind == NUMBER and not self._closed:
             self._remember(name, context, series)
         return series
 
@@ -270,16 +273,20 @@ class Run(Messages, Artifacts):
     def set(self, key: Any, val: Any, strict: bool = True) -> None:
         """Set the parameter `key` ("a", ("a", "b") for a nested one, ... for all): what was there is replaced.
 
-        docs/parameters.md says which values come back as what they were. Raises TypeError, naming the key, for one
-        that cannot be kept; with ``strict=False`` its ``repr`` is kept instead. A place in a list that is there
-        may be set too, as ("a", 0).
+        docs/parameters.md says which values come back as what they were; images and other objects may be among them.
+        Raises TypeError, naming the key, for one that cannot be kept; with ``strict=False`` its ``repr`` is kept
+        instead. A place in a list that is there may be set too, as ("a", 0).
         """
         path = normal_key(key)
         self._check_places(path)
-        data = encode(val, path, strict)
+        blobs: list[Blob] = []
+        data = encode(val, path, strict, blobs)
         if not path and not isinstance(decode(data), dict):
             raise ValueTypeError(f"all parameters together are a dictionary, not {type(val).__name__}")
-        self._append("set", key=encode(list(path)), value=data)
+        if blobs:
+            self._writable().append_with(blobs, "set", key=encode(list(path)), value=data)
+        else:
+            self._append("set", key=encode(list(path)), value=data)
 
     def __delitem__(self, key: Any) -> None:
         path = normal_key(key)
@@ -300,7 +307,15 @@ class Run(Messages, Artifacts):
                 f"run {self.hash} has no parameter {show_key(path)}",
                 hint=f"It has: {', '.join(map(repr, list(self._fresh_state().params.tree())[:20])) or 'none'}.",
             )
-        return copied(value)
+        return self._given(value, self._fresh_state().params.exact_marks)
+
+    def _given(self, value: Any, marks: Marks) -> Any:
+        """Return a copy of what stands in the tree of parameters, with the objects in it."""
+        if not marks:
+            return copied(value)
+        from .media.objects import restore  # noqa: PLC0415 - most runs have no objects
+
+        return restore(self._layout, value, marks)
 
     def get(self, key: Any, default: Any = None, strict: bool = True, resolve_objects: bool = False) -> Any:
         """Return the parameter `key`, or `default`.
@@ -312,7 +327,9 @@ class Run(Messages, Artifacts):
         params = self._fresh_state().params
         read = params.get if resolve_objects else params.exact
         value = read(normal_key(key), _MISSING)
-        return default if value is _MISSING else copied(value)
+        if value is _MISSING:
+            return default
+        return copied(value) if resolve_objects else self._given(value, params.exact_marks)
 
     def _check_places(self, path: Key) -> None:
         """Refuse a key that leads to a place which the list (or array) that is there has not."""
@@ -508,20 +525,6 @@ def _open_log(layout: Layout, run: str, durability: str) -> LogWriter:
             hint="docs/durability.md says what each of them survives.",
         )
     return LogWriter(layout, run, durable=durability == "durable")
-
-
-def _checked_value(value: Any) -> Any:
-    kind = type(value)
-    if kind is not int and kind is not float:
-        if isinstance(value, list | tuple) and len(value) == 1:
-            value = value[0]
-        number = value if isinstance(value, int | float) else as_number(value)
-        if number is None:
-            raise UsageError(f"Input type {kind} is neither python number nor AimObject")
-        value = float(number) if isinstance(number, float) else int(number)
-    if isinstance(value, float):
-        return value if value - value == 0.0 else repr(value)
-    return value if -(2**63) <= value < 2**64 else {"$int": hex(value)}
 
 
 def _checked_step(step: Any) -> float:

@@ -3,6 +3,10 @@
 JSON has no NaN, no infinities, no integers beyond 64 bits (in orjson), no bytes and only string keys.
 Those become an object with the single key ``$...``; an object that could be mistaken for one is
 written as a list of pairs. Everything else is plain JSON.
+
+An object (an image, ...) is written as its kind and its state, with large contents in blobs beside the logs.
+Read back it is the dictionary of its state, which is all that a query may see; whoever wants the object
+itself asks `decode` for marks, and `media.restoring` for the object.
 """
 
 from __future__ import annotations
@@ -11,21 +15,29 @@ import math
 from binascii import a2b_base64, b2a_base64
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import kinds
 from .errors import UsageError, ValueTypeError
 
+if TYPE_CHECKING:
+    from .media.blob import Blob
+
 Key = tuple[str | int, ...]
+# By the id of a decoded dictionary: the kind of the object that it is the state of, and the dictionary itself
+# (as long as that lives, nothing else has its id).
+Marks = dict[int, tuple[str, dict[Any, Any]]]
+BLOB = "$blob"  # in place of a kind: bytes that a blob holds
 
 _INT_LOW, _INT_HIGH = -(2**63), 2**64 - 1
 _DEPTH_LIMIT = 100  # orjson itself gives up at 255
 
 
-def encode(value: Any, path: Key = (), strict: bool = True) -> Any:
+def encode(value: Any, path: Key = (), strict: bool = True, blobs: list[Blob] | None = None) -> Any:
     """Return `value` as tagged JSON, or raise ValueTypeError naming the `path` to what cannot be kept.
 
-    With ``strict=False`` such a part is kept as its ``repr``.
+    With ``strict=False`` such a part is kept as its ``repr``. Objects are taken only where `blobs` is given:
+    the blobs that the JSON refers to are added to it.
     """
     kind = type(value)
     if kind is str:
@@ -42,22 +54,25 @@ def encode(value: Any, path: Key = (), strict: bool = True) -> Any:
             hint="Flatten it, or keep it as text.",
         )
     if kind is dict:
-        return _encode_dict(value, path, strict)
+        return _encode_dict(value, path, strict, blobs)
     if kind is list or kind is tuple:
-        return [encode(item, (*path, i), strict) for i, item in enumerate(value)]
-    return _encode_other(value, path, strict)
+        return [encode(item, (*path, i), strict, blobs) for i, item in enumerate(value)]
+    return _encode_other(value, path, strict, blobs)
 
 
-def decode(data: Any) -> Any:
-    """Return the value that `encode` made `data` from (a tuple comes back as a list)."""
+def decode(data: Any, marks: Marks | None = None) -> Any:
+    """Return the value that `encode` made `data` from (a tuple comes back as a list).
+
+    Of an object it is the dictionary of its state, noted in `marks`.
+    """
     if type(data) is dict:
         if len(data) == 1:
             tag, body = next(iter(data.items()))
             if tag[:1] == "$":
-                return _DECODERS[tag](body)
-        return {key: decode(item) for key, item in data.items()}
+                return _DECODERS[tag](body, marks)
+        return {key: decode(item, marks) for key, item in data.items()}
     if type(data) is list:
-        return [decode(item) for item in data]
+        return [decode(item, marks) for item in data]
     return data
 
 
@@ -101,7 +116,7 @@ def _base64(data: bytes | bytearray) -> str:
     return b2a_base64(data, newline=False).decode()
 
 
-def _encode_dict(value: dict[Any, Any], path: Key, strict: bool) -> Any:
+def _encode_dict(value: dict[Any, Any], path: Key, strict: bool, blobs: list[Blob] | None) -> Any:
     plain = True
     encoded: dict[str | int, Any] = {}
     for given, item in value.items():
@@ -117,14 +132,14 @@ def _encode_dict(value: dict[Any, Any], path: Key, strict: bool) -> Any:
                 f"parameter {show_key(path)} has a key of type {type(given).__name__}: {given!r}",
                 hint="Keys are strings or integers.",
             )
-        encoded[key] = encode(item, (*path, key), strict)
+        encoded[key] = encode(item, (*path, key), strict, blobs)
     if plain:
         return encoded
     return {"$dict": [[encode(key), item] for key, item in encoded.items()]}
 
 
-def _encode_other(value: Any, path: Key, strict: bool) -> Any:
-    """Subclasses of the plain types, numpy and torch scalars, OmegaConf, and what cannot be kept."""
+def _encode_other(value: Any, path: Key, strict: bool, blobs: list[Blob] | None) -> Any:
+    """Subclasses of the plain types, numpy and torch scalars, objects, OmegaConf, and what cannot be kept."""
     if isinstance(value, bytes | bytearray):
         return {"$bytes": _base64(value)}
     if isinstance(value, str):
@@ -134,9 +149,12 @@ def _encode_other(value: Any, path: Key, strict: bool) -> Any:
     if isinstance(value, float):
         return encode(float(value))
     if isinstance(value, dict):
-        return _encode_dict(value, path, strict)
+        return _encode_dict(value, path, strict, blobs)
     if isinstance(value, list | tuple):
-        return encode(list(value), path, strict)
+        return encode(list(value), path, strict, blobs)
+    if blobs is not None and is_object(value):
+        kind, state = value._state(path, blobs)
+        return {"$object": [kind, state]}
     number = (
         as_number(value) if getattr(value, "ndim", 0) == 0 else None
     )  # an array would come back as a number
@@ -146,11 +164,11 @@ def _encode_other(value: Any, path: Key, strict: bool) -> Any:
     if container is not None and type(value).__module__.startswith("omegaconf"):
         from omegaconf import OmegaConf  # noqa: PLC0415 - only where the caller has it already
 
-        return encode(OmegaConf.to_container(value, resolve=True), path, strict)
-    return _encode_kind(value, path, strict)
+        return encode(OmegaConf.to_container(value, resolve=True), path, strict, blobs)
+    return _encode_kind(value, path, strict, blobs)
 
 
-def _encode_kind(value: Any, path: Key, strict: bool) -> Any:
+def _encode_kind(value: Any, path: Key, strict: bool, blobs: list[Blob] | None) -> Any:
     try:
         return kinds.tagged(value, partial(encode, path=path))
     except (kinds.UnkeepableError, ValueTypeError) as error:
@@ -161,7 +179,7 @@ def _encode_kind(value: Any, path: Key, strict: bool) -> Any:
         if not strict:
             return encode(repr(value))
         raise kinds.refuse(show_key(path), value, why) from None
-    return encode(form, path, strict)
+    return encode(form, path, strict, blobs)
 
 
 def as_number(value: Any) -> int | float | None:
@@ -184,16 +202,37 @@ def as_number(value: Any) -> int | float | None:
     return number if isinstance(number, int | float) else None
 
 
+def is_object(value: Any) -> bool:
+    """Tell whether a value is an Image or another CustomObject, without loading what these need."""
+    return hasattr(type(value), "_state") and hasattr(type(value), "AIM_NAME")
+
+
 def _decode_float(text: str) -> float:
     return math.nan if text == "nan" else float(text)
 
 
-_DECODERS: dict[str, Callable[[Any], Any]] = {
-    "$float": _decode_float,
-    "$int": lambda text: int(text, 16),
-    "$str": lambda text: a2b_base64(text).decode("utf-8", "surrogatepass"),
-    "$bytes": a2b_base64,
-    "$dict": lambda pairs: {decode(key): decode(item) for key, item in pairs},
+def _decode_object(body: Any, marks: Marks | None) -> dict[Any, Any]:
+    kind, data = body
+    state = decode(data, marks)
+    if type(kind) is not str or type(state) is not dict:
+        raise TypeError(f"{body!r:.80} is no object")
+    if marks is not None:
+        marks[id(state)] = kind, state
+    return state
+
+
+def _decode_blob(body: Any, marks: Marks | None) -> dict[Any, Any]:
+    return _decode_object([BLOB, {"blob": body["blob"], "size": body["size"]}], marks)
+
+
+_DECODERS: dict[str, Callable[[Any, Marks | None], Any]] = {
+    "$float": lambda text, _: _decode_float(text),
+    "$int": lambda text, _: int(text, 16),
+    "$str": lambda text, _: a2b_base64(text).decode("utf-8", "surrogatepass"),
+    "$bytes": lambda text, _: a2b_base64(text),
+    "$dict": lambda pairs, marks: {decode(key): decode(item, marks) for key, item in pairs},
+    "$object": _decode_object,
+    "$blob": _decode_blob,
     **kinds.PLAIN,
 }
 TAGS = tuple(_DECODERS)

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import click
 import orjson
 
+from runstone_writer.values import is_object
+
 from .text import printable
 
 if TYPE_CHECKING:
@@ -45,6 +47,8 @@ def plain(value: Any) -> Any:
         return repr(value)
     if isinstance(value, int) and not -(2**63) <= value < 2**64:
         return str(value)
+    if is_object(value):  # an image, ...: what is known of it
+        return {"type": value._kind(), **plain(value.json())}
     return value
 
 

@@ -80,9 +80,10 @@ def fsck(repo: str | None, as_json: bool) -> None:
 def _say(verdict: Verdict) -> None:
     click.echo(
         f"Read {show_size(verdict.bytes_read)} in {count_of(verdict.logs, 'log')} of "
-        f"{count_of(verdict.runs, 'run')}; {count_of(verdict.indexed, 'run')} compared with the index."
+        f"{count_of(verdict.runs, 'run')} and {count_of(verdict.blobs, 'blob')}; {count_of(verdict.indexed, 'run')} "
+        "compared with the index."
     )
-    _print_problems("Damage in logs", verdict.damage)
+    _print_problems("Damage in logs and blobs", verdict.damage)
     _print_problems("Damage in the index", verdict.index)
     _print_problems("Never completed (no damage)", verdict.tails)
     _print_problems("Foreign (no damage)", verdict.foreign)
@@ -92,6 +93,9 @@ def _say(verdict: Verdict) -> None:
     click.echo()
     if verdict.damage:
         click.echo("What is damaged in a log is left out of all answers, and the rest of the log is read.")
+        click.echo(
+            "A blob is the content of an image or another object: what the log says of it can be read."
+        )
         click.echo("Restore the file from a copy if there is one.")
     if verdict.index:
         click.echo("The index is derived: `runstone reindex` makes it anew.")

@@ -1,0 +1,123 @@
+"""The blobs of a repository: put there once, whole or not at all, and never changed (docs/format/repository.md)."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections import deque
+from typing import TYPE_CHECKING
+
+from ..layout import make_folder, sync_folder
+from .blob import StoredBlob, is_digest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..layout import Layout
+    from .blob import Blob
+
+PARTIAL = ".partial"  # ends the name of a blob that is being written
+
+
+class Shelf:
+    """Where the blobs of one repository stand."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._proven: set[str] = set()  # what was put here, or read in full, by this process
+        self._unsynced: deque[str] = deque()
+
+    def put(self, blob: Blob, *, durable: bool) -> None:
+        """Put a blob in its place, unless it stands there. Raises OSError if the storage refuses it."""
+        path = self._layout.blob_path(blob.digest)
+        if not self._has(path, blob):
+            self._write(path, blob, durable)
+            self._proven.add(blob.digest)
+            self._unsynced.append(path)
+        if durable:
+            self.sync()
+
+    def _has(self, path: str, blob: Blob) -> bool:
+        """Whether the blob is there and intact: one that a power cut has emptied is written once more."""
+        try:
+            if os.stat(path).st_size != blob.size:
+                return False
+        except OSError:
+            return False
+        if blob.digest not in self._proven:
+            if StoredBlob(self._layout, blob.digest, blob.size).fault():
+                return False
+            self._proven.add(blob.digest)
+            self._unsynced.append(path)  # another process may have put it there a moment ago
+        return True
+
+    def _write(self, path: str, blob: Blob, durable: bool) -> None:
+        make_folder(os.path.dirname(path))
+        partial = f"{path}.{os.getpid()}-{os.urandom(6).hex()}{PARTIAL}"
+        fd = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444)
+        try:
+            try:
+                for piece in blob.pieces():
+                    rest = memoryview(piece)
+                    while rest:
+                        rest = rest[os.write(fd, rest) :]
+                if durable:
+                    os.fsync(fd)
+            finally:
+                os.close(fd)
+            os.replace(partial, path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(partial)
+            raise
+
+    def sync(self) -> None:
+        """Make everything durable that was put here. Raises OSError; the rest is made durable all the same."""
+        folders: set[str] = set()
+        failure: OSError | None = None
+        while self._unsynced:
+            path = self._unsynced.popleft()
+            folders |= {os.path.dirname(path), self._layout.blobs, self._layout.root}
+            try:
+                _sync_file(path)
+            except FileNotFoundError:  # taken away since: it is nobody's any more
+                continue
+            except OSError as error:
+                failure = error
+        for folder in folders:
+            try:
+                sync_folder(folder)
+            except OSError as error:
+                failure = error
+        if failure is not None:
+            raise failure
+
+
+def _sync_file(path: str) -> None:
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def stored_blobs(layout: Layout) -> Iterator[StoredBlob | str]:
+    """Yield every blob of a repository, and the path of everything else that is where they are."""
+    for folder in _listed(layout.blobs):
+        if not folder.is_dir(follow_symlinks=False):
+            yield folder.path
+            continue
+        for entry in _listed(folder.path):
+            right = is_digest(entry.name) and layout.blob_path(entry.name) == entry.path
+            if right and entry.is_file(follow_symlinks=False):
+                yield StoredBlob(layout, entry.name, entry.stat().st_size)
+            else:
+                yield entry.path
+
+
+def _listed(folder: str) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(entries, key=lambda entry: entry.name)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
