@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parent))
+
 from processes import QUIET
 from runstone import CorruptionError, ReadOnlyError, Repo, Run, StoreError, UsageError
 from runstone_writer.stores import PIECE

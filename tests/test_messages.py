@@ -1,10 +1,14 @@
 """Log records and reports of progress, as they are written and as they come back."""
 
 import signal
+import sys
 import time
 from enum import Enum
+from pathlib import Path
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 from processes import QUIET, Writer
 from runstone import ReadOnlyError, Repo, Run, UsageError

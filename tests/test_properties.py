@@ -1,6 +1,11 @@
 """What is said of a run: notes, and that its properties are its own attributes."""
 
+import sys
+from pathlib import Path
+
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 from processes import QUIET, Writer
 from runstone import MissingKeyError, ReadOnlyError, Repo, Run, UsageError

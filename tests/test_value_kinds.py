@@ -25,6 +25,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+sys.path.insert(0, str(Path(__file__).parent))
+
 from processes import QUIET
 from runstone import Repo, Run, UsageError, ValueTypeError
 from runstone_writer.kinds import ARRAY_BYTES, exact
