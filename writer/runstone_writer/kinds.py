@@ -77,7 +77,10 @@ def tagged(value: Any, encode: Encode) -> Any:
 
 def _write_datetime(value: datetime, _encode: Encode) -> Any:
     zone = getattr(value.tzinfo, "key", None)  # zoneinfo's; of another zone the offset is kept
-    return {"$datetime": value.isoformat() + (f"[{zone}]" if zone else "")}
+    text = value.isoformat()
+    if datetime.fromisoformat(text).utcoffset() != value.utcoffset():  # Python's own reading of it
+        raise UnkeepableError(f"the offset of {text} is not a number of seconds")
+    return {"$datetime": text + (f"[{zone}]" if zone else "")}
 
 
 def _write_complex(value: complex, encode: Encode) -> Any:
