@@ -331,6 +331,12 @@ class Run(Messages, Artifacts):
             return default
         return copied(value) if resolve_objects else self._given(value, params.exact_marks)
 
+    def plain_params(self) -> dict[Any, Any]:
+        """Return all parameters as a query sees them, but with objects (images, ...) as such: for tables and JSON."""
+        params = self._fresh_state().params
+        shown: dict[Any, Any] = self._given(params.tree(), params.marks)
+        return shown
+
     def _check_places(self, path: Key) -> None:
         """Refuse a key that leads to a place which the list (or array) that is there has not."""
         for depth, part in enumerate(path[1:], 1):

@@ -109,7 +109,7 @@ def show(run_hash: str, repo: str | None, as_json: bool) -> None:
         for a in run.artifacts.values()
     ]
     if as_json:
-        params = run.get(..., resolve_objects=True)
+        params = run.plain_params()
         print_json(
             properties | {"params": params, "metrics": metrics, "notes": notes, "artifacts": artifacts}
         )
@@ -117,7 +117,7 @@ def show(run_hash: str, repo: str | None, as_json: bool) -> None:
     times = {"creation_time": show_time(run.creation_time), "end_time": show_time(run.end_time)}
     lasted = {"duration": show_duration(properties["duration"])}
     print_table((Column("property", whole=True), Column("value")), (properties | times | lasted).items())
-    params = flat_params(run.get(..., resolve_objects=True))
+    params = flat_params(run.plain_params())
     if params:
         click.echo()
         print_table((Column("parameter"), Column("value")), params.items())
