@@ -317,6 +317,29 @@ def test_tail_prints_once_what_a_writer_had_to_send_again(repo):
     assert [event["event"] for event in once if event["event"] != "point"].count("prop") == 2
 
 
+def test_notes_artifacts_and_log_records_are_shown(tmp_path):
+    (tmp_path / "m.pt").write_bytes(b"12345")
+    with Run("said", repo=tmp_path, create=True, **QUIET) as run:
+        note = run.add_note("first line\nsecond \x1b[31mline")
+        run.log_artifact(tmp_path / "m.pt", block=True)
+        run.log_error("it broke", where=5)
+        run.report_progress(expect_next_in=60)
+        run.report_successful_finish()
+        run.remove_note(run.add_note("x"))
+    shown = runstone("runs", "show", "said", "--repo", tmp_path).stdout
+    assert f"note {note}\n  first line\n  second \\x1b[31mline\n" in shown
+    assert "m.pt" in shown
+    (data,) = lines_of_json(runstone("runs", "show", "said", "--json", "--repo", tmp_path).stdout)
+    assert [(each["id"], each["text"][:10]) for each in data["notes"]] == [(note, "first line")]
+    assert [(each["name"], each["size"], each["error"]) for each in data["artifacts"]] == [("m.pt", 5, None)]
+    tail = runstone("tail", "said", "--no-follow", "--repo", tmp_path).stdout
+    for text in (
+        "note: first line\\nsecond \\x1b[31mline", "artifact 'm.pt' stored, 5 bytes", "ERROR: it broke (where=5)",
+        "reports progress, and again within 60 seconds", "reports that it is done", "note removed",
+    ):  # fmt: skip
+        assert text in tail
+
+
 def test_objects_are_shown_by_what_is_known_of_them(tmp_path):
     with Run(repo=tmp_path, **QUIET) as run:
         run["sample"] = Image(np.zeros((2, 3), np.uint8), caption="c\x1b[31m")

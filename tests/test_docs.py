@@ -30,9 +30,10 @@ def test_the_page_on_the_command_line_has_every_command():
     assert headings == ["", "init", "query", "runs", *runs, *rest]
 
 
-PAGES = [
-    "README.md", "CHANGELOG.md", "docs/cli.md", "docs/durability.md", "docs/history.md", "docs/media.md", "docs/repo.md",
-]  # fmt: skip
+PAGES = ["README.md", "CHANGELOG.md"] + [
+    f"docs/{name}.md"
+    for name in ("cli", "durability", "history", "repo", "parallel", "parameters", "artifacts", "media")
+]
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -53,6 +53,8 @@ def test_it_is_off_by_default(folder):
         "Google_Credentials",
         "BASIC_AUTH",
         "Passwords",
+        "MYSQL_PASSWD",
+        "PRIVATE_PEM",
     ],
 )
 def test_variables_that_tell_of_a_secret_are_left_out(monkeypatch, name):
@@ -77,6 +79,24 @@ def test_variables_that_tell_of_a_secret_are_left_out(monkeypatch, name):
 def test_users_and_passwords_inside_urls_are_left_out(monkeypatch, value, kept):
     monkeypatch.setenv("http_proxy", value)
     assert environment.describe()["env_variables"]["http_proxy"] == kept
+
+
+@pytest.mark.parametrize(
+    ("given_arguments", "kept"),
+    [
+        (["--api-key=x", "--lr=0.1"], ["--api-key=(left out)", "--lr=0.1"]),
+        (["--token", "x", "--lr", "0.1"], ["--token", "(left out)", "--lr", "0.1"]),
+        (["wandb.api_key=x", "a.HF_TOKEN=x"], ["wandb.api_key=(left out)", "a.HF_TOKEN=(left out)"]),
+        (["--dbpassword=a=b", "--accessKey", "x"], ["--dbpassword=(left out)", "--accessKey", "(left out)"]),
+        (["--key", "--verbose", "x"], ["--key", "--verbose", "x"]),
+        (["--tokenizer=bert", "--author", "me", "--keyframes=5"], ["--tokenizer=bert", "--author", "me", "--keyframes=5"]),
+        (["s3://u:p@host/x?key=1", "key.py"], ["s3://host/x?key=1", "key.py"]),
+        (["-H", "Authorization: Bearer abc"], ["-H", "Authorization: Bearer (left out)"]),
+    ],
+)  # fmt: skip
+def test_secrets_on_the_command_line_are_left_out(monkeypatch, given_arguments, kept):
+    monkeypatch.setattr("sys.argv", ["train.py", *given_arguments])
+    assert environment.describe()["arguments"] == ["train.py", *kept]
 
 
 def test_bytes_in_the_environment_come_back(folder, monkeypatch):

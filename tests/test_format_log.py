@@ -10,6 +10,7 @@ import orjson
 import pytest
 
 from runstone_writer.cargo import WAITING_LIMIT as BLOBS_LIMIT
+from runstone_writer.kinds import PLAIN
 from runstone_writer.layout import LOG_SUFFIX, log_name, open_repo
 from runstone_writer.lines import LINE_LIMIT, LOG_FORMAT
 from runstone_writer.log import CHECKPOINT_BYTES, UNSYNCED_LIMIT, WAITING_LIMIT, LogWriter
@@ -33,8 +34,9 @@ pytestmark = pytest.mark.checkout
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs/format/log.md").read_text() if (ROOT / "docs").exists() else ""
 GOLDEN = Path(__file__).parent / "golden/log-v1.jsonl"
+NOTES = Path(__file__).parent / "golden/notes-v1.jsonl"
 PARTS = [Path(__file__).parent / "golden" / name for name in ("parts-v1.jsonl", "parts-v1.1.jsonl")]
-TYPES = {"integer": int, "string": str, "boolean": bool}
+TYPES = {"integer": int, "string": str, "boolean": bool, "number": (int, float)}
 
 
 def rows(heading: str) -> list[list[str]]:
@@ -57,6 +59,8 @@ def test_the_events_of_the_page_are_those_that_readers_know() -> None:
 
 def test_the_tags_of_the_page_are_those_of_the_code() -> None:
     assert {row[0].strip("`") for row in rows("Tagged JSON")} == set(TAGS)
+    views = {tag for row in rows("Plain views") for tag in re.findall(r"`(\$\w+)`", row[0])}
+    assert views == set(PLAIN)
 
 
 def test_the_numbers_of_the_page_are_those_of_the_code() -> None:
@@ -80,6 +84,7 @@ def test_the_numbers_of_the_page_are_those_of_the_code() -> None:
 
 def test_the_worked_examples_are_the_golden_files() -> None:
     assert f"```\n{GOLDEN.read_text()}```" in PAGE
+    assert f"```\n{NOTES.read_text()}```" in PAGE
     assert f"```\n{PARTS[0].read_text()}\n```" in PAGE
     assert f"```\n{PARTS[1].read_text()}```" in PAGE
 
@@ -90,8 +95,10 @@ def test_the_worked_example_reads_back_whole() -> None:
     assert batch.damage == []
     assert batch.position.offset == len(data)
     assert [event["event"] for event in batch.events] == re.findall(r'"event":"(\w+)"', data.decode())
-    assert {event["event"] for event in batch.events} == set(EVENTS) - {"resent"}, (
-        "the example has every event"
+    others = parse(NOTES.read_bytes(), Position())
+    assert (others.damage, others.position.offset) == ([], len(NOTES.read_bytes()))
+    assert {event["event"] for event in batch.events + others.events} == set(EVENTS) - {"resent"}, (
+        "the examples have every event"
     )
     assert [row[:3] for row in batch.points] == [[0, 0, 2.302585], [0, 1, 1.871], [0, 2, "nan"]]
 
@@ -164,6 +171,10 @@ def test_what_a_run_writes_is_on_the_page(tmp_path: Path) -> None:
     run.remove_tag("t")
     for step in range(3):
         run.track(0.5, name="loss", context={"a": 1}, epoch=step)
+    run.update_note(run.add_note("a"), "b")
+    run.log_info("hello", n=1)
+    run.report_progress(expect_next_in=0.5)
+    run.report_successful_finish()
     path = run._log.path()  # type: ignore[union-attr]
     run.close()
     known = fields()
@@ -175,7 +186,26 @@ def test_what_a_run_writes_is_on_the_page(tmp_path: Path) -> None:
             if field not in ("event", "crc"):
                 assert field in allowed, f"{event['event']}.{field} is not on the page"
                 assert isinstance(value, TYPES.get(allowed[field], object))
-    assert written == {"log", "open", "set", "unset", "prop", "tag", "sequence", "end"}
+    assert written == {
+        "log", "open", "set", "unset", "prop", "tag", "sequence", "note", "progress", "end",
+    }  # fmt: skip
+
+
+def test_the_golden_log_of_a_forked_process_gives_the_state_that_it_always_gave(tmp_path: Path) -> None:
+    layout = open_repo(tmp_path, create=True)
+    run, writer = "5f1e9c0ffee0ddba11ca5cad", "19a0b5c1d30-00c0ffee0003"
+    Path(layout.run_folder(run)).mkdir(parents=True)
+    Path(layout.log_path(run, log_name(writer, 0))).write_bytes(NOTES.read_bytes())
+    state = RunState(run)
+    assert replay(layout, state, layout.log_names(run), lambda *_: None).problems == []
+    base = 0x19A0B5C1D30 * 1000
+    assert state.note_marks == {"a1b2c3d4e5f6": (base + 120, (base + 180, writer), None)}
+    assert {name: kept["path"] for name, (_, kept) in state.artifact_marks.items()} == {
+        "model.pt": "out/model.pt",
+        "big.pt": "out/big.pt",
+    }
+    assert state.writers[writer].progress == [base + 200, 60, False]
+    assert state.writers[writer].parent == "19a0b5c1d2e-00c0ffee0001"
 
 
 def test_an_edit_says_that_it_is_one(tmp_path: Path) -> None:

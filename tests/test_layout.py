@@ -24,21 +24,9 @@ ROOMS = {
 }
 PACKAGES = [Path(room).name for room in ROOMS]
 HEAVY = (
-    "tantivy",
-    "RestrictedPython",
-    "watchdog",
-    "numpy",
-    "click",
-    "rich",
-    "pandas",
-    "psutil",
-    "PIL",
-    "matplotlib",
-    "plotly",
-    "polars",
-    "pyarrow",
-    "psutil",
-)
+    "tantivy", "RestrictedPython", "watchdog", "numpy", "click", "rich", "pandas", "psutil", "PIL", "matplotlib",
+    "plotly", "boto3", "polars", "pyarrow",
+)  # fmt: skip
 NO_NOUNS = {"base", "common", "helpers", "misc", "util", "utils"}
 LONGEST = 600
 # What a user of the library meets: every public name in these has a docstring.
@@ -53,6 +41,7 @@ PUBLIC = [
     "runstone_query.garbage",
     "runstone_query.health",
     "runstone_query.past",
+    "runstone_query.messages",
     "runstone_query.repo",
     "runstone_query.report",
     "runstone_query.results",
@@ -61,6 +50,7 @@ PUBLIC = [
     "runstone_query.snapshot",
     "runstone_query.verify",
     "runstone_writer.changes",
+    "runstone_writer.artifacts",
     "runstone_writer.errors",
     "runstone_writer.media.audio",
     "runstone_writer.media.custom",
@@ -68,6 +58,8 @@ PUBLIC = [
     "runstone_writer.media.figure",
     "runstone_writer.media.image",
     "runstone_writer.media.text",
+    "runstone_writer.messages",
+    "runstone_writer.properties",
     "runstone_writer.run",
 ]
 

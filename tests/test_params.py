@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runstone_writer.kinds import exact
 from runstone_writer.params import UNSET, Params
+from runstone_writer.values import decode
 
 WRITERS = ("w0", "w1", "w2")
 keys = st.lists(st.sampled_from(["a", "b", 0]), min_size=0, max_size=3).map(tuple)
@@ -102,3 +105,40 @@ def test_assigning_a_dictionary_replaces_what_was_below() -> None:
 def test_a_later_assignment_that_is_read_first_stays() -> None:
     params = merged([(("h", "a"), (5, "w1"), "late"), (("h",), (2, "w0"), {"a": "early", "b": 1})])
     assert params.tree() == {"h": {"a": "late", "b": 1}}
+
+
+nested = st.recursive(
+    st.integers(0, 3) | st.just({"$set": [1]}),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["a", "b"]), inner, max_size=2)
+    ),
+    max_leaves=6,
+)
+
+
+def _paths(tree: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Every path that leads to something, sets left closed."""
+    below = enumerate(tree) if isinstance(tree, list) else tree.items() if isinstance(tree, dict) else ()
+    return [path, *(found for key, item in below if key != "$set" for found in _paths(item, (*path, key)))]
+
+
+@given(st.data())
+def test_assigning_to_places_in_lists_is_what_python_does(data: st.DataObject) -> None:
+    params, model = Params(), {"a": data.draw(nested)}
+    params.assign(("a",), (0, "w"), orjson.loads(orjson.dumps(model["a"])))
+    for time in range(1, data.draw(st.integers(1, 5)) + 1):
+        path, value = data.draw(st.sampled_from(_paths(model)[1:])), data.draw(nested)
+        params.assign(path, (time, "w"), orjson.loads(orjson.dumps(value)))
+        here: Any = model
+        for part in path[:-1]:
+            here = here[part]
+        here[path[-1]] = value
+    assert params.tree() == decode(model)
+    assert params.exact(()) == exact(model)
+    assert Params.load(orjson.loads(orjson.dumps(params.dump()))).exact(()) == exact(model)
+
+
+def test_a_place_that_the_list_lost_to_another_writer_loses_nothing() -> None:
+    params = merged([(("a",), (1, "w"), [1, 2, 3]), (("a", 2), (2, "w"), 9)])
+    params.assign(("a",), (1, "x"), [5])  # at the same time, by somebody else
+    assert params.tree() == {"a": {0: 5, 2: 9}}

@@ -78,8 +78,8 @@ def test_a_value_that_cannot_be_kept_is_refused_at_once_by_name(run: Run) -> Non
     with pytest.raises(TypeError, match=r"hparams\.model"):
         run["hparams"] = {"model": object()}
     assert run[...] == {}
-    run.set("hparams", {"model": {1}}, strict=False)
-    assert run["hparams"] == {"model": "{1}"}
+    run.set("hparams", {"model": int}, strict=False)
+    assert run["hparams"] == {"model": "<class 'int'>"}
 
 
 @pytest.mark.parametrize(
@@ -379,7 +379,7 @@ def test_a_tensor_of_one_element_is_a_number(tmp_path: Path, run: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [np.datetime64("2020-01-01", "ns"), np.timedelta64(5, "ns"), np.array([1.0])]
+    "value", [np.datetime64("2020-01-01", "ns"), np.timedelta64(5, "ns"), np.array([object()])]
 )
 def test_what_would_come_back_as_something_else_is_refused(run: Run, value: Any) -> None:
     with pytest.raises(TypeError, match="cannot be kept exactly"):

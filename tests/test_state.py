@@ -30,6 +30,13 @@ bodies = st.one_of(
     st.builds(lambda n, on: {"event": "tag", "name": n, "on": on}, texts, st.booleans()),
     st.builds(lambda on: {"event": "delete", "on": on}, st.booleans()),
     st.builds(lambda n: {"event": "dropped", "count": n}, st.integers(1, 9)),
+    st.builds(
+        lambda i, text: {"event": "note", "id": i, "text": text}, st.sampled_from("xy"), st.none() | texts
+    ),
+    st.builds(lambda n, size: {"event": "artifact", "name": n, "size": size}, texts, st.integers(0, 9)),
+    st.builds(
+        lambda s, done: {"event": "progress", "expect": s, "done": done}, st.integers(0, 9), st.booleans()
+    ),
     st.just({"event": "open"}),
     st.just({"event": "end"}),
     st.just({"event": "telepathy"}),
@@ -88,6 +95,9 @@ def answers(state: RunState) -> dict[str, Any]:
         "experiment": state.experiment,
         "tags": state.tags,
         "deleted": state.deleted,
+        "notes": state.note_marks,
+        "artifacts": state.artifact_marks,
+        "progress": {w.writer: w.progress for w in state.writers.values()},
         "created": state.created,
         "ended": state.ended,
         "writers": {w.writer: (w.kind, w.opened, w.last, w.end, w.dropped) for w in state.writers.values()},
@@ -224,6 +234,14 @@ MALFORMED = [
     {"event": "tag", "dt": 1, "name": "x", "on": 1},
     {"event": "tag", "dt": 1, "name": {"$str": "7aCA"}, "on": True},
     {"event": "delete", "dt": 1, "on": None},
+    {"event": "note", "dt": 1, "id": 5, "text": "x"},
+    {"event": "note", "dt": 1, "id": "a", "text": 5},
+    {"event": "note", "dt": 1, "id": "a"},
+    {"event": "artifact", "dt": 1, "name": None, "size": 5},
+    {"event": "artifact", "dt": 1, "name": "a", "size": "5"},
+    {"event": "progress", "dt": 1, "expect": -1, "done": False},
+    {"event": "progress", "dt": 1, "expect": True, "done": False},
+    {"event": "progress", "dt": 1, "expect": 5, "done": None},
     {"event": "dropped", "dt": 1, "count": 1.5},
     {"event": "sequence", "id": "0", "name": "x", "context": {}, "type": "number"},
     {"event": "sequence", "id": 0, "name": None, "context": {}, "type": "number"},
@@ -255,7 +273,7 @@ def test_an_event_that_no_writer_writes_changes_nothing(event: dict[str, Any]) -
 
 
 def test_every_property_and_event_that_is_documented_is_known() -> None:
-    assert set(PROPS) == {"name", "description", "experiment", "archived"}
+    assert set(PROPS) == {"name", "description", "experiment", "archived", "artifacts_uri"}
     assert {
         "log",
         "open",
@@ -264,11 +282,40 @@ def test_every_property_and_event_that_is_documented_is_known() -> None:
         "unset",
         "prop",
         "tag",
+        "note",
+        "artifact",
+        "progress",
         "delete",
         "end",
         "dropped",
         "resent",
     } == set(EVENTS)
+
+
+FORKED = [
+    ([(0, "end", 50)], True),  # the parent has ended, the child was killed before
+    ([], False),  # both are still there
+    ([(0, "end", 50), (1, "open", 60)], False),  # the child has outlived its parent
+    ([(0, "end", 50), (1, "end", 60)], True),
+]
+
+
+@pytest.mark.parametrize(("events", "ended"), FORKED)
+def test_a_forked_writer_without_an_end_ends_with_its_parent(
+    events: list[tuple[int, str, int]], ended: bool
+) -> None:
+    state = folded(RunState(RUN), (WRITERS[0], header(WRITERS[0])))
+    folded(state, (WRITERS[1], {**header(WRITERS[1]), "parent": WRITERS[0]}))
+    folded(state, *((WRITERS[0], {"event": "open", "dt": 0}), (WRITERS[1], {"event": "open", "dt": 0})))
+    folded(state, *((WRITERS[number], {"event": event, "dt": dt * 1000}) for number, event, dt in events))
+    assert (state.ended is not None) is ended
+
+
+def test_writers_that_name_each_other_as_parents_do_no_harm() -> None:
+    state = RunState(RUN)
+    for one, other in (WRITERS[:2], WRITERS[1::-1]):
+        folded(state, (one, {**header(one), "parent": other}))
+    assert state.ended is None
 
 
 def test_a_writer_that_nothing_was_read_of_has_the_time_of_its_name() -> None:

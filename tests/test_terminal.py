@@ -12,7 +12,7 @@ from functools import partial
 
 import pytest
 
-from runstone_writer import Run, terminal
+from runstone_writer import Run, part, terminal
 from runstone_writer.layout import open_repo
 from runstone_writer.replay import replay
 from runstone_writer.state import RunState
@@ -46,17 +46,17 @@ class FakeLog:
     """Takes what a capture appends."""
 
     def __init__(self):
-        self.points = []
+        self.taken = []
         self.declared = []
 
     def declare(self, sequence, name, context, kind):
         self.declared.append((sequence, name, context, kind))
 
-    def point(self, sequence, step, value, epoch):
-        self.points.append((step, value))
+    def points(self, sequence, points):
+        self.taken += points
 
     def lines(self):
-        return list(dict(self.points).values())
+        return list(dict(self.taken).values())
 
 
 @contextmanager
@@ -136,10 +136,10 @@ def test_a_line_is_kept_once_it_is_finished():
     with listening() as capture:
         print("one\ntw", end="")
         capture.sync()
-        assert capture._log.points == [(0, "one")]
+        assert capture._log.taken == [(0, "one")]
         print("o")
         capture.sync()
-        assert capture._log.points == [(0, "one"), (1, "two")]
+        assert capture._log.taken == [(0, "one"), (1, "two")]
         assert capture._log.declared == [(7, "logs", {}, "log_line")] * 2
 
 
@@ -148,10 +148,10 @@ def test_a_line_that_does_not_change_is_kept_once():
         for _ in range(5):
             print("\rbar\n\x1b[A", end="")
             capture.sync()
-        assert capture._log.points == [(0, "bar")]
+        assert capture._log.taken == [(0, "bar")]
         print("\rBAR\n\x1b[A", end="")
         capture.sync()
-        assert capture._log.points == [(0, "bar"), (0, "BAR")]
+        assert capture._log.taken == [(0, "bar"), (0, "BAR")]
 
 
 def test_unfinished_line_is_kept_at_the_end():
@@ -188,7 +188,7 @@ def test_flood_is_written_by_whoever_prints(monkeypatch):
         monkeypatch.setattr(terminal, "WAITING_LIMIT", 1000)
         for number in range(200):
             print(f"line {number}")
-        assert len(capture._log.points) > 100
+        assert len(capture._log.taken) > 100
         capture.sync()
         assert capture._log.lines() == [f"line {number}" for number in range(200)]
 
@@ -197,11 +197,12 @@ def test_printing_while_a_line_is_written_does_not_go_round_in_circles(monkeypat
     with listening() as capture:
         monkeypatch.setattr(terminal, "WAITING_LIMIT", 3)
 
-        def point(sequence, step, value, epoch):
-            print("written", value)
-            capture._log.points.append((step, value))
+        def points(sequence, points):
+            for _, value in points:
+                print("written", value)
+            capture._log.taken += points
 
-        monkeypatch.setattr(capture._log, "point", point)
+        monkeypatch.setattr(capture._log, "points", points)
         print("hello")
         capture.sync()
         assert capture._log.lines() == ["hello"]
@@ -212,9 +213,24 @@ def test_printing_while_a_line_is_written_does_not_go_round_in_circles(monkeypat
 def test_printing_never_fails_because_of_the_log(monkeypatch):
     with listening() as capture:
         monkeypatch.setattr(terminal, "WAITING_LIMIT", 3)
-        monkeypatch.setattr(capture._log, "point", lambda *_: 1 / 0)
+        monkeypatch.setattr(capture._log, "points", lambda *_: 1 / 0)
         print("hello")
         capture.sync()
+
+
+def test_a_durable_run_makes_one_fsync_of_many_lines(quiet_run, tmp_path, monkeypatch):
+    synced = []
+    fdatasync = part._fdatasync
+    monkeypatch.setattr(part, "_fdatasync", lambda fd: (synced.append(fd), fdatasync(fd)))
+    with own_streams():
+        run = quiet_run(durability="durable")
+        (capture,) = run._extras
+        capture.sync()
+        before = len(synced)
+        print("\n".join(map(str, range(1000))))
+        run.close()
+        assert 1 <= len(synced) - before < 50
+        assert list(kept_lines(tmp_path, run.hash).values()) == [str(number) for number in range(1000)]
 
 
 def test_streams_are_given_back_when_the_last_run_closes(quiet_run):

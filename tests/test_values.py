@@ -53,14 +53,14 @@ def test_a_numpy_scalar_is_kept_as_the_number_that_it_is(given_value: Any, kept:
     assert same(decode(encode(given_value)), kept)
 
 
-@pytest.mark.parametrize("value", [{1, 2}, object(), np.zeros(3), {"a": {"b": 1j}}, {1.5: 2}])
+@pytest.mark.parametrize("value", [object(), int, len, {"a": {"b": object()}}, {1.5: 2}, (x for x in "")])
 def test_what_cannot_be_kept_is_refused_by_name(value: Any) -> None:
     with pytest.raises(ValueTypeError, match="hparams"):
         encode(value, ("hparams",))
 
 
 def test_without_strict_its_repr_is_kept() -> None:
-    assert encode({"a": {1, 2}}, strict=False) == {"a": "{1, 2}"}
+    assert encode({"a": slice(1, 2)}, strict=False) == {"a": "slice(1, 2, None)"}
 
 
 def test_nesting_has_a_limit_that_is_an_error_at_the_call() -> None:

@@ -76,7 +76,7 @@ def run_row(run: Run, *, include_props: bool = True, include_params: bool = True
         row |= {name: getattr(run, name) for name in PROPERTIES}
     if include_params:
         reserved = {"hash", *PROPERTIES}
-        for name, value in flat_params(run[...]).items():
+        for name, value in flat_params(run.plain_params()).items():
             row[f"params.{name}" if name in reserved else name] = value
     return row
 

@@ -14,12 +14,14 @@ from runstone_writer.liveness import Status, status_of
 from runstone_writer.log import LogWriter
 from runstone_writer.run import Run as WritingRun
 from runstone_writer.state import RunState
+from runstone_writer.values import decode
 
 if TYPE_CHECKING:
     from runstone_writer.changes import Change
 
     from .columnset import Backend
     from .context import Context
+    from .messages import LogRecords, TerminalLogs
     from .record import Record
     from .repo import Repo
     from .sequences import Audios, Distributions, Figures, Images, Metric, Sequence, Texts
@@ -100,6 +102,44 @@ class Run(WritingRun):
         for metric in self.metrics():
             yield metric.name, metric.context, self
 
+    def get_log_records(self) -> LogRecords | None:
+        """Return what ``log_info()`` and its kin have kept, to iterate over; None if there is nothing."""
+        from .messages import records_of  # noqa: PLC0415
+
+        return records_of(self._stored())
+
+    def get_terminal_logs(self) -> TerminalLogs | None:
+        """Return what the run's processes have printed, to iterate over; None if nothing was captured."""
+        from .messages import terminal_of  # noqa: PLC0415
+
+        return terminal_of(self._stored())
+
+    def iter_sequence_info_by_type(
+        self, dtypes: str | tuple[str, ...] | list[str]
+    ) -> Iterator[tuple[str, Context, Run]]:
+        """Yield (name, context, run) of each sequence of the given types: "number", "image", "log_line", ...
+
+        Aim's names for them ("aim.image", "float", "int") are taken as well.
+        """
+        from .context import Context  # noqa: PLC0415
+
+        wanted = {_own_type(name) for name in ([dtypes] if isinstance(dtypes, str) else dtypes)}
+        for sequence in sorted(self._stored()._fresh_state().sequences, key=lambda s: s.identity):
+            if sequence.kind in wanted and sequence.summary is not None:
+                yield sequence.name, Context(decode(sequence.context)), self
+
+    def collect_sequence_info(
+        self, sequence_types: str | tuple[str, ...] | list[str], skip_last_value: bool = False
+    ) -> dict[str, list[dict[str, Any]]]:
+        """Return, for each type ("metric", "images", ...), what sequences there are: name, context, summary.
+
+        As in Aim ``values`` has first, last, min, max and the steps of the first and the last point;
+        `skip_last_value` leaves the last one out. Raises UsageError for an unknown type.
+        """
+        from .catalogue import run_sequence_info  # noqa: PLC0415
+
+        return run_sequence_info(self._stored(), sequence_types, skip_last_value)
+
     def dataframe(
         self, include_props: bool = True, include_params: bool = True, backend: Backend = "pandas"
     ) -> Any:
@@ -179,6 +219,21 @@ class StoredRun(Run):
 
     def _stored(self) -> StoredRun:
         return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _stored_again, (self._layout.root, self.hash, self.repo.read_only)
+
+
+def _own_type(name: str) -> str:
+    """Return the name that the log has for a type of sequences, given that or Aim's."""
+    return "number" if name in ("int", "float", "number") else name.removeprefix("aim.")
+
+
+def _stored_again(root: str, run: str, read_only: bool) -> StoredRun:
+    from .repo import Repo  # noqa: PLC0415
+
+    repo = Repo(root, read_only=read_only)
+    return StoredRun(repo, repo.record(run))
 
 
 def append_edit(layout: Layout, run: str, event: str, fields: dict[str, Any]) -> None:

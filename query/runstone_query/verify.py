@@ -229,7 +229,17 @@ def _facts(state: RunState) -> dict[str, Any]:
     names = [sequence.identity for sequence in state.sequences]
     facts = {
         what: getattr(state, what)
-        for what in ("run", "known", "props", "tags", "deleted_mark", "created", "ended")
+        for what in (
+            "run",
+            "known",
+            "props",
+            "tags",
+            "deleted_mark",
+            "note_marks",
+            "artifact_marks",
+            "created",
+            "ended",
+        )
     }
     facts["parameters"] = sorted(map(repr, state.params.dump()))
     for writer in state.writers.values():

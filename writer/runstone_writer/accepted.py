@@ -58,6 +58,10 @@ class AcceptedLog(LogWriter):
     def point(self, sequence: int, step: float, value: Any, epoch: float | None) -> None:
         self._submit(partial(self._encode_point, sequence, step, value, epoch))
 
+    def _submit_all(self, makes: list[Callable[[], bytes]]) -> None:
+        for make in makes:
+            self._submit(make)
+
     def _submit_with(self, blobs: list[Blob], make: Callable[[], bytes], *, waits: bool) -> None:
         """Accept a line with its blobs: files are read now, and what the storage refuses later is dropped."""
         del waits

@@ -12,21 +12,28 @@ from typing import Any
 PARAMETER = "__system_params"
 GIT_SECONDS = 5.0  # a repository on a file system that hangs must not hang the training
 
-_SECRET = re.compile(r"secret|key|token|password|credential|auth", re.IGNORECASE)
+_SECRET = re.compile(r"secret|key|token|password|passwd|credential|auth|private", re.IGNORECASE)
+# An argument is told more narrowly: --tokenizer, --author and --keyframes are no secrets.
+_SECRET_ARGUMENT = re.compile(
+    r"secret|passw(?:or)?d|passphrase|credential|(?<![a-z])(?:api|access|auth|private)?(?:key|token|auth|private)s?(?![a-z])",
+    re.IGNORECASE,
+)
+_BEARER = re.compile(r"(?<=bearer )\S+|(?<=basic )\S+", re.IGNORECASE)
+LEFT_OUT = "(left out)"
 _USER_IN_URL = re.compile(r"(?<=://)[^/@\s]*@")
 
 
 def describe() -> dict[str, Any]:
     """Return the value of the parameter ``__system_params``. Takes a tenth of a second or more.
 
-    Left out: environment variables whose name tells of a secret, users and passwords inside URLs, and what
-    cannot be found out (``git_info`` where there is no repository).
+    Left out: environment variables and arguments whose name tells of a secret, users and passwords inside URLs, what
+    follows "Bearer", and what cannot be found out (``git_info`` where there is no repository).
     """
     found: dict[str, Any] = {
         "packages": _packages(),
         "env_variables": _variables(),
         "executable": sys.executable,
-        "arguments": list(sys.argv),
+        "arguments": _arguments(sys.argv),
     }
     git = _git_info()
     return found | {"git_info": git} if git else found
@@ -47,8 +54,26 @@ def _variables() -> dict[str, str]:
     return {name: _without_user(text) for name, text in os.environ.items() if not _SECRET.search(name)}
 
 
+def _arguments(given: list[str]) -> list[str]:
+    """Return the command line: of ``--api-key=x``, ``--api-key x`` and ``api_key=x`` without the x."""
+    kept, secret = [], False
+    for argument in given:
+        name, equals, _ = argument.partition("=")
+        if secret and not argument.startswith("--"):
+            kept.append(LEFT_OUT)
+            secret = False
+            continue
+        secret = False
+        if equals and "://" not in name and _SECRET_ARGUMENT.search(name):
+            kept.append(f"{name}={LEFT_OUT}")
+        else:
+            secret = not equals and argument.startswith("-") and bool(_SECRET_ARGUMENT.search(argument))
+            kept.append(_without_user(argument))
+    return kept
+
+
 def _without_user(text: str) -> str:
-    return _USER_IN_URL.sub("", text)
+    return _BEARER.sub(LEFT_OUT, _USER_IN_URL.sub("", text))
 
 
 def _git_info() -> dict[str, Any]:

@@ -14,6 +14,7 @@ import time
 from typing import Literal
 
 from .layout import Layout
+from .messages import is_done, lease
 from .state import RunState
 from .tender import LEASE_SECONDS
 
@@ -26,8 +27,12 @@ def status_of(layout: Layout, state: RunState, now: float | None = None) -> Stat
     if not waiting:
         return "finished"
     moment = file_system_now(layout) if now is None else now
-    alive = any(beat_age(layout, state.run, writer.writer, moment) < LEASE_SECONDS for writer in waiting)
-    return "running" if alive else "crashed"
+    if any(
+        beat_age(layout, state.run, writer.writer, moment) < lease(writer, LEASE_SECONDS)
+        for writer in waiting
+    ):
+        return "running"
+    return "finished" if all(map(is_done, waiting)) else "crashed"
 
 
 def is_written(layout: Layout, state: RunState, hinted: list[str], now: float) -> bool:

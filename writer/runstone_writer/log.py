@@ -31,6 +31,7 @@ from .layout import Layout, host, log_name, make_folder, new_writer, writer_time
 from .lines import LOG_FORMAT, LONGEST_BODY, encode_event, encode_point, frame_all, too_long
 from .part import Part
 from .tender import TENDER
+from .workers import at_end_of_worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,6 +42,7 @@ CHECKPOINT_BYTES = 1024 * 1024  # after this much, header and declarations are r
 WAITING_LIMIT = 64 * 1024 * 1024  # bytes kept in memory while the storage refuses them
 UNSYNCED_LIMIT = 1_000_000  # lines kept in memory while an fsync takes its time; then the writer waits for it
 RETRY_SECONDS = 1.0
+BATCH = 256  # points that are written before anybody else's turn comes
 
 Kind = Literal["run", "edit"]
 
@@ -71,6 +73,8 @@ class LogWriter:
         self.kind: Kind = kind
         self.durable = durable
         self.declarations: dict[int, bytes] = {}
+        self.writer = ""
+        self.parent = ""  # the writer of the process that this one was forked from
         # Whether the first line of all raises StoreError where nothing can ever be written.
         self.may_refuse = kind == "run"
         self._start()
@@ -162,6 +166,12 @@ class LogWriter:
     def _encode_point(self, sequence: int, step: float, value: Any, epoch: float | None) -> bytes:
         return encode_point(sequence, step, value, self.now(), epoch)
 
+    def points(self, sequence: int, points: list[tuple[float, Any]]) -> None:
+        """Append (step, value) pairs together: a durable log makes one fsync of up to 256 of them."""
+        for start in range(0, len(points), BATCH):
+            batch = points[start : start + BATCH]
+            self._submit_all([partial(self._encode_point, sequence, *point, None) for point in batch])
+
     def append(self, event: str, **fields: Any) -> None:
         """Append an event. Raises UsageError if it is longer than a line may be."""
         self._submit(
@@ -214,6 +224,19 @@ class LogWriter:
         with self._lock:
             self._enter()
             self._put(make())
+            self._leave()
+        if self._after:
+            self._settle()
+
+    def _submit_all(self, makes: list[Callable[[], bytes]]) -> None:
+        if self._lock._is_owned():  # type: ignore[attr-defined]
+            for make in makes:
+                self._submit(make)
+            return
+        with self._lock:
+            self._enter()
+            for make in makes:
+                self._put(make())
             self._leave()
         if self._after:
             self._settle()
@@ -402,6 +425,7 @@ class LogWriter:
 
     def _open_part(self) -> None:
         TENDER.add(self)
+        at_end_of_worker("logs", _close_all, 10)
         if not self.started:
             self._hint()
             make_folder(self.layout.run_folder(self.run))
@@ -443,6 +467,8 @@ class LogWriter:
             "writer": self.writer,
         }
         header |= {"part": number, "kind": self.kind, "host": host(), "pid": os.getpid()}
+        if self.parent:
+            header["parent"] = self.parent
         if number:
             header["from"] = self._origin
         return [encode_event(header, "the header"), *list(self.declarations.values())]
@@ -591,9 +617,15 @@ class LogWriter:
 def _after_fork() -> None:
     """In a forked child: every inherited log belongs to the parent; start over, keeping the declarations."""
     for log in list(_open_logs):
-        part = log._part
+        part, log.parent = log._part, log.writer
         log._start()
         part.close()
+
+
+def _close_all() -> None:
+    for log in list(_open_logs):
+        if log.kind == "run":
+            log.close("end")
 
 
 os.register_at_fork(after_in_child=_after_fork)

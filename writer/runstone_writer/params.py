@@ -7,8 +7,11 @@ are the *live* assignments; applied in the order of their stamps they give the p
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
+from . import kinds
 from .values import Key, Marks, decode, encode
 
 Stamp = tuple[int, str]  # microseconds since the epoch, and the writer id that breaks ties
@@ -29,7 +32,7 @@ class Assignment(NamedTuple):
 class Params:
     """The live assignments of one run."""
 
-    __slots__ = ("_groups", "_newest", "_root", "_tree", "marks")
+    __slots__ = ("_exact", "_groups", "_newest", "_root", "_tree", "exact_marks", "marks")
 
     def __init__(self) -> None:
         self._root: Assignment | None = None
@@ -37,11 +40,13 @@ class Params:
         self._groups: dict[str | int, dict[Key, Assignment]] = {}
         self._newest: Stamp = (0, "")
         self._tree: dict[Any, Any] | None = None
-        self.marks: Marks = {}  # which dictionaries in the tree are objects
+        self._exact: dict[Any, Any] | None = None
+        self.marks: Marks = {}  # which dictionaries in the tree are objects,
+        self.exact_marks: Marks = {}  # and in that of exact values
 
     def assign(self, key: Key, stamp: Stamp, value: Any) -> None:
         """Take in one assignment; `value` is tagged JSON or UNSET."""
-        self._tree = None
+        self._tree = self._exact = None
         if self._root is not None and self._root.stamp > stamp:
             return
         if not key:
@@ -69,31 +74,42 @@ class Params:
         self._newest = max(self._newest, stamp)
 
     def tree(self) -> dict[Any, Any]:
-        """Return the parameters as nested dictionaries. Shared: do not change it. An object is its state."""
+        """Return the parameters as nested dictionaries of plain values. Shared: do not change it.
+
+        An object is its state.
+        """
         if self._tree is None:
-            self._tree = self._build()
+            self.marks = {}
+            self._tree = self._build(partial(decode, marks=self.marks))
         return self._tree
 
-    def _build(self) -> dict[Any, Any]:
-        tree: dict[Any, Any] = {}
-        self.marks = {}
-        if self._root is not None and isinstance(self._root.value, dict):
-            tree = decode(self._root.value, self.marks)
+    def exact(self, key: Key, default: Any = None) -> Any:
+        """Return the value at `key` as it was given, and not its plain view. Shared: do not change it."""
+        if self._exact is None:
+            self.exact_marks = {}
+            self._exact = self._build(lambda data: kinds.exact(data, self.exact_marks))
+        return _follow(self._exact, key, default)
+
+    def _build(self, read: Callable[[Any], Any]) -> dict[Any, Any]:
         live = [(a.stamp, key, a.value) for group in self._groups.values() for key, a in group.items()]
+        if any(type(part) is int for _, key, _ in live for part in key[1:]):
+            # A list has places, an array and a set have none, though a query sees lists of them as well.
+            tree: dict[Any, Any] = _closed(self._assemble(live, _opened), read)
+            return tree
+        return self._assemble(live, read)
+
+    def _assemble(self, live: list[tuple[Stamp, Key, Any]], read: Callable[[Any], Any]) -> dict[Any, Any]:
+        tree: dict[Any, Any] = {}
+        if self._root is not None and isinstance(self._root.value, dict):
+            tree = read(self._root.value)
         live.sort(key=lambda item: item[0])  # stable: equal stamps keep the order of the log
         for _, key, value in live:
-            _put(tree, key, value, self.marks)
+            _put(tree, key, UNSET if value is UNSET else read(value))
         return tree
 
     def get(self, key: Key, default: Any = None) -> Any:
         """Return the value at `key`, a path; list positions count as keys."""
-        here: Any = self.tree()
-        for part in key:
-            try:
-                here = here[part]
-            except (KeyError, IndexError, TypeError):
-                return default
-        return here
+        return _follow(self.tree(), key, default)
 
     def dump(self) -> list[list[Any]]:
         """Return the live assignments as JSON: [key, time, writer, value?] (no value means unset)."""
@@ -121,17 +137,64 @@ class Params:
         return params
 
 
-def _put(tree: dict[Any, Any], key: Key, value: Any, marks: Marks) -> None:
+def _follow(here: Any, key: Key, default: Any) -> Any:
+    for part in key:
+        try:
+            here = here[part]
+        except (KeyError, IndexError, TypeError):
+            return default
+    return here
+
+
+def _put(tree: dict[Any, Any], key: Key, value: Any) -> None:
     here: Any = tree
-    for part in key[:-1]:
-        below = here.get(part)
-        if not isinstance(below, dict):
-            if value is UNSET and part not in here:
+    for place, part in enumerate(key[:-1]):
+        below = here.get(part) if isinstance(here, dict) else here[part]
+        ahead = key[place + 1]
+        deleting = value is UNSET and place + 2 == len(key)
+        if not isinstance(below, dict) and (deleting or not _is_place(below, ahead)):
+            if value is UNSET and isinstance(here, dict) and part not in here:
                 return
-            below = here[part] = {}
+            # A list that has no such place becomes a dictionary of its places, so that nothing of it is lost.
+            is_list = isinstance(below, list) and type(ahead) is int
+            below = here[part] = dict(enumerate(below or ())) if is_list else {}
         here = below
-    if value is UNSET:
-        here.pop(key[-1], None)
-    else:
-        here.pop(key[-1], None)  # a key assigned again moves to the end, as its stamp says
-        here[key[-1]] = decode(value, marks)
+    if not isinstance(here, dict):
+        here[key[-1]] = value
+        return
+    here.pop(key[-1], None)  # a key assigned again moves to the end, as its stamp says
+    if value is not UNSET:
+        here[key[-1]] = value
+
+
+def _is_place(value: Any, part: str | int) -> bool:
+    return isinstance(value, list) and type(part) is int and 0 <= part < len(value)
+
+
+class _Leaf:
+    """Tagged JSON that is neither a dictionary nor a list of the caller's."""
+
+    __slots__ = ("data",)
+
+    def __init__(self, data: Any) -> None:
+        self.data = data
+
+
+def _opened(data: Any) -> Any:
+    """Return dictionaries and lists of leaves, for assignments to places in them."""
+    if type(data) is list:
+        return [_opened(item) for item in data]
+    if type(data) is not dict:
+        return _Leaf(data)
+    tag = next(iter(data), "")
+    if tag == "$dict":
+        return {decode(key): _opened(item) for key, item in data[tag]}
+    return _Leaf(data) if tag[:1] == "$" else {key: _opened(item) for key, item in data.items()}
+
+
+def _closed(value: Any, read: Callable[[Any], Any]) -> Any:
+    if isinstance(value, _Leaf):
+        return read(value.data)
+    if isinstance(value, list):
+        return [_closed(item, read) for item in value]
+    return {key: _closed(item, read) for key, item in value.items()}

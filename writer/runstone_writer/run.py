@@ -5,37 +5,50 @@ from __future__ import annotations
 import itertools
 import os
 import threading
-import time
-import warnings
 import weakref
-from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 
-from . import system, terminal
+from . import messages, system, terminal
 from .accepted import AcceptedLog
+from .artifacts import Artifacts
 from .errors import MissingKeyError, MissingRunError, ReadOnlyError, UsageError, ValueTypeError
 from .identity import sequence_identity
-from .layout import Layout, check_hash, find_repo, new_hash, open_repo
+from .kinds import copied, has_kind
+from .layout import Layout, check_hash, find_repo, is_safe_hash, new_hash, open_repo
 from .log import LogWriter
+from .messages import Messages
+from .properties import checked_name
 from .tracked import NUMBER, check_kind, checked_number, encoded_value
-from .values import as_number, decode, encode, normal_key, show_key
+from .values import Key, as_number, decode, encode, normal_key, show_key
+from .workers import at_end_of_worker
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
     from .history import History
     from .media.blob import Blob
     from .state import RunState
+    from .uploads import Uploads
+    from .values import Marks
 
 Durability = Literal["accepted", "written", "durable"]
 DEFAULT_SYSTEM_TRACKING_INTERVAL = 10.0  # seconds, as in Aim
 
-Extra = terminal.Capture | system.Sampler  # what a run holds besides its log, and closes before it
+HASH_VARIABLE = "RUNSTONE_RUN_HASH"  # the run that all processes of a job share
 
 _MISSING = object()
 _STEPS_START, _STEPS_END = -(2**63), 2**63 - 1  # so that the next step fits into 64 bits as well
 _bound: weakref.WeakValueDictionary[int, Run] = weakref.WeakValueDictionary()  # by id: two runs may be equal
+_kept: dict[tuple[str, str], Run] = {}  # those that a worker process has got by pickle
+
+
+class Extra(Protocol):
+    """What a run holds besides its log, and closes before it."""
+
+    def close(self) -> None:
+        """Append what is left."""
 
 
 class _Series:
@@ -50,11 +63,16 @@ class _Series:
         self.declared = 0
 
 
-class Run:
+class Run(Messages, Artifacts):
     """One training run: parameters, sequences and properties, appended to a log of this process's own.
 
     Args:
-        run_hash: the run to go on with; None makes a new one. An unknown hash raises MissingRunError.
+        run_hash: the run to go on with. An unknown hash raises MissingRunError, unless `create` is given.
+            None takes the one in the environment variable RUNSTONE_RUN_HASH, with ``create=True``; where there
+            is none, it makes a new run.
+        create: share the run with other processes: whoever comes first creates it, nobody waits. The hash may be
+            any safe file name, such as a job id. Steps that are not given count from 0 in each process
+            (docs/parallel.md).
         repo: a folder that holds (or will hold) ``.runstone``, or a Repo. None takes the nearest one
             upwards from the current folder, or makes one here.
         experiment: the name of the experiment that the run belongs to ("default" if never set).
@@ -72,6 +90,7 @@ class Run:
     whose process is killed keeps everything and is shown as crashed.
     """
 
+    _durability: Durability
     _log: LogWriter | None  # None for a run opened to be read
 
     def __init__(
@@ -81,6 +100,7 @@ class Run:
         repo: Any = None,
         experiment: str | None = None,
         read_only: bool = False,
+        create: bool = False,
         force_resume: bool = False,
         system_tracking_interval: float | None = DEFAULT_SYSTEM_TRACKING_INTERVAL,
         capture_terminal_logs: bool = True,
@@ -88,21 +108,21 @@ class Run:
         durability: Durability = "written",
     ) -> None:
         del force_resume
-        self.hash = new_hash() if run_hash is None else check_hash(run_hash)
+        self.hash, may_create = _chosen(run_hash, create, read_only)
         self._bind(_layout_of(repo, read_only), read_only)
-        new = run_hash is None
-        if not new and not os.path.isdir(self._layout.run_folder(self.hash)):
+        if not may_create and not os.path.isdir(self._layout.run_folder(self.hash)):
             raise MissingRunError(
                 f"there is no run {self.hash!r} in {self._layout.root}",
-                hint="`runstone runs ls` lists the runs; leave run_hash out to start a new one.",
+                hint="`runstone runs ls` lists the runs. Leave run_hash out to start a new one, or give create=True "
+                "to start one with this hash.",
             )
         if read_only:
             return
-        self._resumed = not new
-        log = self._log = _open_log(self._layout, self.hash, durability)
-        self._extras: list[Extra] = []
-        self._finalizer = weakref.finalize(self, _end, log, self._extras)
-        log.append("open")  # raises StoreError where nothing can ever be written
+        # Steps go on from the highest in a resumed run. In a shared one they do not depend on who came first.
+        self._resumed = not may_create
+        self._durability = durability
+        self._open()
+        self._append("open")  # raises StoreError where nothing can ever be written
         if experiment is not None:
             self.experiment = experiment
         self._start_extras(system_tracking_interval, capture_terminal_logs, log_system_params)
@@ -117,8 +137,31 @@ class Run:
         self._numbers = itertools.count()  # of sequences
         self._mutex = threading.RLock()
         self._closed = False
+        self._durability = "written"
         self._log = None
+        self._records = None
+        self._uploads: Uploads | None = None
         _bound[id(self)] = self
+
+    def _open(self, parent: str = "") -> None:
+        """Begin a log; the first event makes its file. `parent` is the writer that it ends with at the latest."""
+        log = self._log = _open_log(self._layout, self.hash, self._durability)
+        log.parent = parent
+        self._extras: list[Extra] = []
+        self._finalizer = weakref.finalize(self, _end, log, self._extras)
+        at_end_of_worker("runs", _close_all, 20)
+        self._uploads = None
+        self._reserve(messages.NAME, messages.KIND)
+        number = partial(next, self._numbers)
+        self._records = messages.Records(log, number, self._next_step(messages.NAME))
+
+    def _reserve(self, name: str, kind: str) -> None:
+        """Keep track() from a sequence that is somebody else's."""
+        self._known.setdefault(sequence_identity(name, {}), _Series(-1, kind, 0))
+
+    def _next_step(self, name: str) -> Callable[[], int]:
+        """Return what finds out the first step of a reserved sequence: later, as it may take a while."""
+        return partial(_steps_kept, self._layout, self.hash, name) if self._resumed else int
 
     # -- sequences -----------------------------------------------------------------------------------
 
@@ -167,12 +210,12 @@ class Run:
         if isinstance(value, dict):
             if name is not None:
                 raise UsageError("'name' should be None when tracking values dictionary.")
-            checked = [(_checked_name(key), encoded_value(item)) for key, item in value.items()]
+            checked = [(checked_name(key), encoded_value(item)) for key, item in value.items()]
         else:
             encoded = encoded_value(value)
             if name is None:
                 raise UsageError("'name' should not be None.")
-            checked = [(_checked_name(name), encoded)]
+            checked = [(checked_name(name), encoded)]
         context = _checked_context(context)
         step = None if step is None else _checked_step(step)
         epoch = None if epoch is None else _checked_epoch(epoch)
@@ -193,6 +236,11 @@ class Run:
     def _series_of(self, name: str, context: dict[Any, Any], kind: str) -> _Series:
         """Return the series, declared if need be: before its first point, and once more before its second."""
         encoded = encode(context, ("context",))
+        if has_kind(encoded):
+            raise ValueTypeError(
+                f"a context holds texts, numbers, lists and dictionaries: {context!r}",
+                hint="Turn dates, sets, arrays and the like into text, or keep them as parameters.",
+            )
         identity = sequence_identity(name, encoded)
         series = self._known.get(identity)
         if series is None:
@@ -222,17 +270,19 @@ class Run:
     def __setitem__(self, key: Any, value: Any) -> None:
         self.set(key, value)
 
-    def set(self, key: Any, value: Any, strict: bool = True) -> None:
+    def set(self, key: Any, val: Any, strict: bool = True) -> None:
         """Set the parameter `key` ("a", ("a", "b") for a nested one, ... for all): what was there is replaced.
 
-        Images and other objects may be parameters, or parts of one. Raises TypeError, naming the key, for a value
-        that cannot be kept exactly; with ``strict=False`` its ``repr`` is kept instead.
+        docs/parameters.md says which values come back as what they were; images and other objects may be among them.
+        Raises TypeError, naming the key, for one that cannot be kept; with ``strict=False`` its ``repr`` is kept
+        instead. A place in a list that is there may be set too, as ("a", 0).
         """
         path = normal_key(key)
+        self._check_places(path)
         blobs: list[Blob] = []
-        data = encode(value, path, strict, blobs)
+        data = encode(val, path, strict, blobs)
         if not path and not isinstance(decode(data), dict):
-            raise ValueTypeError(f"all parameters together are a dictionary, not {type(value).__name__}")
+            raise ValueTypeError(f"all parameters together are a dictionary, not {type(val).__name__}")
         if blobs:
             self._writable().append_with(blobs, "set", key=encode(list(path)), value=data)
         else:
@@ -240,130 +290,65 @@ class Run:
 
     def __delitem__(self, key: Any) -> None:
         path = normal_key(key)
-        if self._fresh_state().params.get(path, _MISSING) is _MISSING:
+        if self._fresh_state().params.exact(path, _MISSING) is _MISSING:
             raise MissingKeyError(f"run {self.hash} has no parameter {show_key(path)}")
+        if path and not isinstance(self._fresh_state().params.exact(path[:-1]), dict):
+            raise UsageError(
+                f"parameter {show_key(path[:-1])} is no dictionary: nothing can be deleted from it",
+                hint="Set it as a whole.",
+            )
         self._append("unset", key=encode(list(path)))
 
     def __getitem__(self, key: Any) -> Any:
         path = normal_key(key)
-        value = self._fresh_state().params.get(path, _MISSING)
+        value = self._fresh_state().params.exact(path, _MISSING)
         if value is _MISSING:
             raise MissingKeyError(
                 f"run {self.hash} has no parameter {show_key(path)}",
                 hint=f"It has: {', '.join(map(repr, list(self._fresh_state().params.tree())[:20])) or 'none'}.",
             )
-        return self._given(value)
+        return self._given(value, self._fresh_state().params.exact_marks)
 
-    def get(self, key: Any, default: Any = None, strict: bool = True, resolve_objects: bool = False) -> Any:
-        """Return the parameter `key`, or `default`. With `resolve_objects`, an object is a dictionary of its state."""
-        del strict
-        value = self._fresh_state().params.get(normal_key(key), _MISSING)
-        if value is _MISSING:
-            return default
-        return _copied(value) if resolve_objects else self._given(value)
-
-    def _given(self, value: Any) -> Any:
+    def _given(self, value: Any, marks: Marks) -> Any:
         """Return a copy of what stands in the tree of parameters, with the objects in it."""
-        marks = self._fresh_state().params.marks
         if not marks:
-            return _copied(value)
+            return copied(value)
         from .media.objects import restore  # noqa: PLC0415 - most runs have no objects
 
         return restore(self._layout, value, marks)
 
-    # -- properties ------------------------------------------------------------------------------------
+    def get(self, key: Any, default: Any = None, strict: bool = True, resolve_objects: bool = False) -> Any:
+        """Return the parameter `key`, or `default`.
 
-    @property
-    def name(self) -> str:
-        """The name; "Run: <hash>" until it is set, as in Aim."""
-        return self._fresh_state().name
+        With `resolve_objects` it is what a query sees: numbers, texts, lists and dictionaries alone. `strict` is Aim's,
+        and changes nothing.
+        """
+        del strict
+        params = self._fresh_state().params
+        read = params.get if resolve_objects else params.exact
+        value = read(normal_key(key), _MISSING)
+        if value is _MISSING:
+            return default
+        return copied(value) if resolve_objects else self._given(value, params.exact_marks)
 
-    @name.setter
-    def name(self, value: str) -> None:
-        self._edit("prop", name="name", value=_checked_text("name", value))
+    def plain_params(self) -> dict[Any, Any]:
+        """Return all parameters as a query sees them, but with objects (images, ...) as such: for tables and JSON."""
+        params = self._fresh_state().params
+        shown: dict[Any, Any] = self._given(params.tree(), params.marks)
+        return shown
 
-    @property
-    def description(self) -> str | None:
-        """A free text, or None."""
-        text: str | None = self._fresh_state().prop("description")
-        return text
-
-    @description.setter
-    def description(self, value: str | None) -> None:
-        self._edit(
-            "prop", name="description", value=None if value is None else _checked_text("description", value)
-        )
-
-    @property
-    def experiment(self) -> str:
-        """The experiment's name."""
-        return self._fresh_state().experiment
-
-    @experiment.setter
-    def experiment(self, value: str) -> None:
-        self._edit("prop", name="experiment", value=_checked_text("experiment", value))
-
-    @property
-    def archived(self) -> bool:
-        """Whether the run is left out of queries that do not ask for archived runs."""
-        return self._fresh_state().archived
-
-    @archived.setter
-    def archived(self, value: bool) -> None:
-        self._edit("prop", name="archived", value=bool(value))
-
-    @property
-    def tags(self) -> list[str]:
-        """The tags, in the order in which they were added."""
-        return self._fresh_state().tags
-
-    def add_tag(self, value: str) -> None:
-        """Put a tag on the run. One that is there already stays, with a warning."""
-        text = _checked_name(value, "tag of a run")
-        if text in self.tags:
-            warnings.warn(f"run {self.hash} has the tag {text!r} already", UserWarning, stacklevel=2)
-            return
-        self._edit("tag", name=text, on=True)
-
-    def remove_tag(self, tag_name: str) -> bool:
-        """Take a tag off; return whether it was there."""
-        if tag_name not in self.tags:
-            return False
-        self._edit("tag", name=tag_name, on=False)
-        return True
-
-    @property
-    def creation_time(self) -> float:
-        """When the run was first opened: seconds since the epoch."""
-        return self._fresh_state().created / 1e6
-
-    @property
-    def end_time(self) -> float | None:
-        """When the run was ended: seconds since the epoch, or None while a writer has not ended it."""
-        ended = self._fresh_state().ended
-        return None if ended is None else ended / 1e6
-
-    @property
-    def created_at(self) -> datetime:
-        """The creation time as a naive datetime in UTC, as in Aim."""
-        return datetime.fromtimestamp(self.creation_time, UTC).replace(tzinfo=None)
-
-    @property
-    def finalized_at(self) -> datetime | None:
-        """The end time as a naive datetime in UTC, or None, as in Aim."""
-        end = self.end_time
-        return None if end is None else datetime.fromtimestamp(end, UTC).replace(tzinfo=None)
-
-    @property
-    def duration(self) -> float:
-        """Seconds from creation to the end, or to now."""
-        end = self.end_time
-        return (time.time() if end is None else end) - self.creation_time
-
-    @property
-    def active(self) -> bool:
-        """Whether no end has been recorded (a crashed run has none either), as in Aim."""
-        return self.end_time is None
+    def _check_places(self, path: Key) -> None:
+        """Refuse a key that leads to a place which the list (or array) that is there has not."""
+        for depth, part in enumerate(path[1:], 1):
+            if type(part) is int:
+                holder = self._fresh_state().params.exact(path[:depth])
+                if not (holder is None or isinstance(holder, dict)) and not (
+                    isinstance(holder, list) and 0 <= part < len(holder)
+                ):
+                    raise UsageError(
+                        f"parameter {show_key(path[:depth])} has no place [{part}] that can be set",
+                        hint="Set it as a whole.",
+                    )
 
     # -- life ------------------------------------------------------------------------------------------
 
@@ -377,8 +362,20 @@ class Run:
             self._finalizer.detach()
 
     def finalize(self) -> None:
-        """The same as close(), under the name that older versions of Aim had."""
-        self.close()
+        """End the run now, as close() does; another change opens it again, in a log of its own.
+
+        Terminal capture and system metrics end for good. Aim had this before version 3.
+        """
+        if self._closed:
+            return
+        self._writable()
+        with self._mutex:
+            self.close()
+            self._resumed = True
+            for series in self._known.values():
+                series.declared = 0
+            self._open()
+            self._closed = False
 
     def __enter__(self) -> Self:
         return self
@@ -387,6 +384,12 @@ class Run:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled, as for a worker that is spawned: the same run there, written in a log of the worker's own."""
+        if self._log is None:
+            return partial(type(self), repo=self._layout.root, read_only=True), (self.hash,)
+        return _reopened, (type(self), self.hash, self._layout.root, self._durability, self._log.writer)
 
     def __repr__(self) -> str:
         return f"<Run {self.hash} in {self._layout.root}>"
@@ -424,6 +427,16 @@ class Run:
                 self._history = _history(self._layout, self.hash)
             return self._history.read(self._log)
 
+    def _uploading(self) -> Uploads:
+        log = self._writable()
+        with self._mutex:
+            if self._uploads is None:
+                from .uploads import Uploads  # noqa: PLC0415 - few scripts have artifacts
+
+                self._uploads = Uploads(log, self._layout)
+                self._extras.append(self._uploads)
+            return self._uploads
+
     def _start_extras(self, interval: float | None, capture: bool, params: bool) -> None:
         """System metrics, terminal capture and system parameters."""
         assert self._log is not None  # noqa: S101 - only a run opened to write has extras
@@ -432,19 +445,12 @@ class Run:
 
             self[environment.PARAMETER] = environment.describe()
         if capture:
-            series = _Series(next(self._numbers), terminal.KIND, 0)
-            self._known[sequence_identity(terminal.NAME, {})] = series
-            first_line = partial(_lines_kept, self._layout, self.hash) if self._resumed else int
-            self._extras.append(terminal.Capture(self._log, series.number, first_line))
+            self._reserve(terminal.NAME, terminal.KIND)
+            first_line = self._next_step(terminal.NAME)
+            self._extras.append(terminal.Capture(self._log, next(self._numbers), first_line))
         sampler = system.start(self, interval)
         if sampler is not None:
             self._extras.append(sampler)
-
-
-def _copied(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _copied(item) for key, item in value.items()}
-    return [_copied(item) for item in value] if isinstance(value, list) else value
 
 
 def _history(layout: Layout, run: str) -> History:
@@ -453,10 +459,51 @@ def _history(layout: Layout, run: str) -> History:
     return History(layout, run)
 
 
-def _lines_kept(layout: Layout, run: str) -> int:
-    """Return the number of the next line that a resumed run prints."""
-    lines = _history(layout, run).read().find(terminal.NAME, {})
-    return 0 if lines is None or lines.summary is None else int(lines.summary) + 1
+def _chosen(run_hash: str | None, create: bool, read_only: bool) -> tuple[str, bool]:
+    """Return the hash of the run to open, and whether it need not be there yet."""
+    if run_hash is not None:
+        return check_hash(run_hash), create and not read_only
+    shared = os.environ.get(HASH_VARIABLE)
+    if shared:
+        if not is_safe_hash(shared):
+            raise UsageError(
+                f"the environment variable {HASH_VARIABLE} is no run hash: {shared!r}",
+                hint="A hash is 1 to 128 letters, digits, '_' or '-', and does not start with '-'.",
+            )
+        return shared, not read_only
+    if read_only:
+        raise UsageError(
+            "which run is to be read?", hint="Give its hash: Run(hash, read_only=True). Repo finds runs."
+        )
+    return new_hash(), True
+
+
+def _steps_kept(layout: Layout, run: str, name: str) -> int:
+    """Return the next step of a reserved sequence in a resumed run."""
+    found = _history(layout, run).read().find(name, {})
+    return 0 if found is None or found.summary is None else int(found.summary) + 1
+
+
+def _reopened(kind: type[Run], run_hash: str, repo: str, durability: Durability, parent: str) -> Run:
+    """Return the run in this process: the one that is open, or one that is kept to the end of the process.
+
+    (A pool unpickles one for every task.)
+    """
+    for run in list(_bound.values()):
+        if (run.hash, run._layout.root) == (run_hash, repo) and run._log is not None and not run._closed:
+            return run
+    run = _kept[run_hash, repo] = kind.__new__(kind)
+    run.hash = run_hash
+    run._bind(open_repo(repo), read_only=False)
+    run._resumed, run._durability = False, durability
+    run._open(parent)
+    run._append("open")
+    return run
+
+
+def _close_all() -> None:
+    for run in list(_bound.values()):
+        run.close()
 
 
 def _end(log: LogWriter, extras: list[Extra]) -> None:
@@ -512,16 +559,6 @@ def _checked_epoch(epoch: Any) -> float | None:
     return float(number) if isinstance(number, float) else int(number)
 
 
-def _checked_name(name: Any, what: str = "name of a sequence") -> str:
-    if not isinstance(name, str):
-        raise ValueTypeError(f"the {what} is a string, not {type(name).__name__}: {name!r}")
-    try:
-        name.encode()
-    except UnicodeEncodeError as error:
-        raise ValueTypeError(f"the {what} cannot be written as UTF-8: {name!r}") from error
-    return name
-
-
 def _checked_context(context: Any) -> dict[Any, Any]:
     found = getattr(context, "_context", context)  # Aim's Context
     if found is None:
@@ -535,17 +572,15 @@ def _checked_context(context: Any) -> dict[Any, Any]:
         ) from None
 
 
-def _checked_text(what: str, value: Any) -> Any:
-    if not isinstance(value, str):
-        raise ValueTypeError(f"the {what} of a run is a string, not {type(value).__name__}: {value!r}")
-    return encode(value)
-
-
 def _after_fork() -> None:
     """In a forked child: another thread of the parent may have held a lock, or been reading the history."""
     for run in list(_bound.values()):
         run._mutex = threading.RLock()
         run._history = None
+        if run._records is not None:
+            run._records.forget()
+        if run._uploads is not None:
+            run._uploads.forget()
 
 
 os.register_at_fork(after_in_child=_after_fork)

@@ -14,8 +14,15 @@ from .params import UNSET, Params, Stamp
 from .values import Key, decode
 
 UNKNOWN_SOURCE = -1  # in place of the part that a part sends again from, until its header has been read
-_PROP_TYPES = {"name": str, "description": str | None, "experiment": str, "archived": bool}
+_PROP_TYPES = {
+    "name": str,
+    "description": str | None,
+    "experiment": str,
+    "archived": bool,
+    "artifacts_uri": str | None,
+}
 PROPS = tuple(_PROP_TYPES)
+ARTIFACT_FIELDS = {"path": str, "uri": str, "size": int, "blob": str, "sha256": str, "error": str}
 
 
 class WriterState:
@@ -31,8 +38,10 @@ class WriterState:
         "last",
         "opened",
         "orphans",
+        "parent",
         "parts",
         "pid",
+        "progress",
         "writer",
     )
 
@@ -46,6 +55,10 @@ class WriterState:
         self.opened = self.base  # exact once the "open" event has been read
         self.end: int | None = None
         self.dropped = 0
+        self.parent = ""  # the writer of the process that this one's got the run from
+        self.progress: list[Any] | None = (
+            None  # its last report: time, seconds to the next, whether it is done
+        )
         # Per part: offset and CRC read up to, and from where (part, offset) it sends lines again (see replay.py).
         self.parts: list[list[int]] = []
         # Points whose sequence's declaration has not been met: it is damaged, and comes again.
@@ -56,13 +69,13 @@ class WriterState:
     def dump(self) -> list[Any]:
         declared = [[number, place] for number, place in self.declared.items()]
         life = [self.writer, self.kind, self.host, self.pid, self.opened, self.last, self.end, self.dropped]
-        return [*life, self.parts, declared, self.orphans]
+        return [*life, self.parent, self.progress, self.parts, declared, self.orphans]
 
     @classmethod
     def load(cls, row: list[Any]) -> WriterState:
         state = cls(row[0])
         state.kind, state.host, state.pid, state.opened, state.last, state.end, state.dropped = row[1:8]
-        state.parts, declared, state.orphans = row[8:]
+        state.parent, state.progress, state.parts, declared, state.orphans = row[8:]
         state.declared = dict(declared)
         return state
 
@@ -91,6 +104,9 @@ class RunState:
         self.props: dict[str, tuple[Stamp, Any]] = {}
         self.tag_marks: dict[str, tuple[Stamp, bool]] = {}
         self.deleted_mark: tuple[Stamp, bool] | None = None
+        # By id: when the note was made, the stamp of its last change, its text (tagged JSON; None: removed).
+        self.note_marks: dict[str, tuple[int, Stamp, Any]] = {}
+        self.artifact_marks: dict[str, tuple[Stamp, dict[str, Any]]] = {}  # by name: the fields of the event
         self.writers: dict[str, WriterState] = {}
         self.sequences: list[Sequence] = []
         self._places: dict[tuple[str, str], int] = {}
@@ -116,6 +132,7 @@ class RunState:
 
     def _on_log(self, writer: WriterState, _stamp: Stamp, event: dict[str, Any]) -> None:
         kind, host, pid = _typed(event["kind"], str), _typed(event["host"], str), _typed(event["pid"], int)
+        parent = _typed(event.get("parent", ""), str)
         if "from" in event:
             source, start = event["from"]
             if not (0 <= _typed(source, int) < event["part"] and _typed(start, int) >= 0):
@@ -123,7 +140,7 @@ class RunState:
             part = writer.parts[event["part"]]
             if part[2] == UNKNOWN_SOURCE:
                 part[2:] = source, start
-        writer.kind, writer.host, writer.pid = kind, host, pid
+        writer.kind, writer.host, writer.pid, writer.parent = kind, host, pid, parent
 
     def _on_open(self, writer: WriterState, stamp: Stamp, _event: dict[str, Any]) -> None:
         writer.opened = stamp[0]
@@ -188,6 +205,31 @@ class RunState:
         if self.deleted_mark is None or stamp >= self.deleted_mark[0]:
             self.deleted_mark = (stamp, _typed(event["on"], bool))
 
+    def _on_note(self, _writer: WriterState, stamp: Stamp, event: dict[str, Any]) -> None:
+        name, text = _typed(event["id"], str), event["text"]
+        if not isinstance(decode(text), str | None):
+            raise TypeError(f"{text!r:.80} is no note")
+        made, last, kept = self.note_marks.get(name, (stamp[0], stamp, text))
+        newest = (stamp, text) if stamp >= last else (last, kept)
+        self.note_marks[name] = (min(made, stamp[0]), *newest)
+
+    def _on_artifact(self, _writer: WriterState, stamp: Stamp, event: dict[str, Any]) -> None:
+        name, kept = _typed(event["name"], str), {}
+        for field, kind in ARTIFACT_FIELDS.items():
+            if field in event:
+                kept[field] = event[field]
+                if not isinstance(decode(kept[field]), kind):
+                    raise TypeError(f"{kept[field]!r:.80} as {field} of an artifact")
+        mark = self.artifact_marks.get(name)
+        if mark is None or stamp >= mark[0]:
+            self.artifact_marks[name] = (stamp, kept)
+
+    def _on_progress(self, writer: WriterState, stamp: Stamp, event: dict[str, Any]) -> None:
+        seconds, done = event["expect"], _typed(event["done"], bool)
+        if type(seconds) not in (int, float) or seconds < 0:
+            raise TypeError(f"{seconds!r:.80} seconds")
+        writer.progress = [stamp[0], seconds, done]
+
     def _on_end(self, writer: WriterState, stamp: Stamp, _event: dict[str, Any]) -> None:
         writer.end = stamp[0]
 
@@ -233,10 +275,21 @@ class RunState:
         return min((w.opened for w in self.writers.values() if w.kind == "run"), default=0)
 
     def open_writers(self) -> list[WriterState]:
-        """Return the writers that did not end and were not followed by a later one (a resumed run)."""
+        """Return the writers that did not end and were not followed by a later one (a resumed run).
+
+        A forked process that was killed counts as ended once the one that it was forked from has ended.
+        """
         writers = [w for w in self.writers.values() if w.kind == "run"]
         newest = max((w.opened for w in writers), default=0)
-        return [w for w in writers if w.end is None and not w.last < newest != w.opened]
+        waiting = [w for w in writers if w.end is None and not w.last < newest != w.opened]
+        return [w for w in waiting if not self._ended_by_parent(w)]
+
+    def _ended_by_parent(self, writer: WriterState) -> bool:
+        ancestor, met = self.writers.get(writer.parent), {writer.writer}
+        while ancestor is not None and ancestor.end is None and ancestor.writer not in met:
+            met.add(ancestor.writer)
+            ancestor = self.writers.get(ancestor.parent)
+        return ancestor is not None and ancestor.end is not None and writer.last <= ancestor.end
 
     @property
     def ended(self) -> int | None:
@@ -256,6 +309,8 @@ class RunState:
             "props": {name: [*stamp, value] for name, (stamp, value) in self.props.items()},
             "tags": {name: [*stamp, on] for name, (stamp, on) in self.tag_marks.items()},
             "deleted": None if self.deleted_mark is None else [*self.deleted_mark[0], self.deleted_mark[1]],
+            "notes": {name: [made, *stamp, text] for name, (made, stamp, text) in self.note_marks.items()},
+            "artifacts": {name: [*stamp, kept] for name, (stamp, kept) in self.artifact_marks.items()},
             "writers": [writer.dump() for writer in self.writers.values()],
             "sequences": [[s.name, s.context, s.kind, s.by, s.summary] for s in self.sequences],
         }
@@ -269,6 +324,10 @@ class RunState:
         if data["deleted"] is not None:
             time, by, on = data["deleted"]
             state.deleted_mark = ((time, by), on)
+        for name, (made, time, by, text) in data["notes"].items():
+            state.note_marks[name] = (made, (time, by), text)
+        for name, (time, by, kept) in data["artifacts"].items():
+            state.artifact_marks[name] = ((time, by), kept)
         state.writers = {row[0]: WriterState.load(row) for row in data["writers"]}
         for name, context, kind, by, summary in data["sequences"]:
             state.sequences[state.place(name, context, kind, by)].summary = summary
@@ -284,6 +343,9 @@ _HANDLERS = {
     "prop": RunState._on_prop,
     "tag": RunState._on_tag,
     "delete": RunState._on_delete,
+    "note": RunState._on_note,
+    "artifact": RunState._on_artifact,
+    "progress": RunState._on_progress,
     "end": RunState._on_end,
     "dropped": RunState._on_dropped,
 }

@@ -1,10 +1,11 @@
-"""What the machine does while a run lasts: CPU, memory, disk and GPUs, sampled by a thread of its own."""
+"""What the machine does while a run lasts: CPU, memory, disk, network and GPUs, sampled by a thread of its own."""
 
 from __future__ import annotations
 
 import importlib
 import os
 import threading
+import time
 import weakref
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -121,11 +122,28 @@ def _machine_gauges() -> list[Gauge]:
         Gauge(f"{PREFIX}memory_percent", {}, memory_percent),
         Gauge(f"{PREFIX}p_memory_percent", {}, process.memory_percent),
         Gauge(f"{PREFIX}disk_percent", {}, lambda: psutil.disk_usage(os.sep).percent),
+        Gauge(f"{PREFIX}network_sent", {}, Rate(lambda: psutil.net_io_counters().bytes_sent)),
+        Gauge(f"{PREFIX}network_received", {}, Rate(lambda: psutil.net_io_counters().bytes_recv)),
     ]
 
 
+class Rate:
+    """How fast a counter grows: per second, since it was read before (0.0 at first)."""
+
+    def __init__(self, count: Callable[[], float]) -> None:
+        self._count = count
+        self._before: tuple[float, float] | None = None
+
+    def __call__(self) -> float:
+        now, count = time.monotonic(), self._count()
+        before, self._before = self._before, (now, count)
+        if before is None or now <= before[0]:
+            return 0.0
+        return max(count - before[1], 0) / (now - before[0])  # a counter may begin again
+
+
 def _gpu_gauges() -> list[Gauge]:
-    """NVIDIA's GPUs, if the package pynvml is installed and finds any."""
+    """NVIDIA's GPUs, if nvidia-ml-py is installed (`runstone[gpu]`) and finds any."""
     try:
         nvml = importlib.import_module("pynvml")
         nvml.nvmlInit()

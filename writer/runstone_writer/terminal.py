@@ -227,6 +227,7 @@ class Capture:
             self._busy = False
 
     def _keep(self, rows: list[Row]) -> None:
+        lines: list[tuple[float, Any]] = []
         for row in rows:
             if self._next_line is None:
                 self._next_line = self._first_line()
@@ -236,10 +237,12 @@ class Capture:
             elif row.kept == row.text:
                 continue
             row.kept = row.text
-            if self._declared < 2:  # twice, so that one damaged line does not orphan the sequence
-                self._declared += 1
-                self._log.declare(self._sequence, NAME, {}, KIND)
-            self._log.point(self._sequence, row.number, encode(row.text), None)
+            lines.append((row.number, encode(row.text)))
+        while lines and self._declared < 2:  # twice, so that one damaged line does not orphan the sequence
+            self._declared += 1
+            self._log.declare(self._sequence, NAME, {}, KIND)
+            self._log.points(self._sequence, [lines.pop(0)])
+        self._log.points(self._sequence, lines)
 
 
 _captures: set[Capture] = set()

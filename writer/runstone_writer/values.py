@@ -14,8 +14,10 @@ from __future__ import annotations
 import math
 from binascii import a2b_base64, b2a_base64
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from . import kinds
 from .errors import UsageError, ValueTypeError
 
 if TYPE_CHECKING:
@@ -163,14 +165,21 @@ def _encode_other(value: Any, path: Key, strict: bool, blobs: list[Blob] | None)
         from omegaconf import OmegaConf  # noqa: PLC0415 - only where the caller has it already
 
         return encode(OmegaConf.to_container(value, resolve=True), path, strict, blobs)
-    if not strict:
-        return encode(repr(value))
-    raise ValueTypeError(
-        f"parameter {show_key(path)} has a value of type {type(value).__module__}.{type(value).__qualname__}, which "
-        "cannot be kept exactly",
-        hint="Convert it to numbers, strings, lists and dictionaries, or use run.set(key, value, strict=False) to "
-        "keep its repr().",
-    )
+    return _encode_kind(value, path, strict, blobs)
+
+
+def _encode_kind(value: Any, path: Key, strict: bool, blobs: list[Blob] | None) -> Any:
+    try:
+        return kinds.tagged(value, partial(encode, path=path))
+    except (kinds.UnkeepableError, ValueTypeError) as error:
+        why = "" if isinstance(error, ValueTypeError) else str(error)
+    try:
+        form = kinds.plain_form(value)
+    except kinds.UnkeepableError:
+        if not strict:
+            return encode(repr(value))
+        raise kinds.refuse(show_key(path), value, why) from None
+    return encode(form, path, strict, blobs)
 
 
 def as_number(value: Any) -> int | float | None:
@@ -224,5 +233,6 @@ _DECODERS: dict[str, Callable[[Any, Marks | None], Any]] = {
     "$dict": lambda pairs, marks: {decode(key): decode(item, marks) for key, item in pairs},
     "$object": _decode_object,
     "$blob": _decode_blob,
+    **kinds.PLAIN,
 }
 TAGS = tuple(_DECODERS)

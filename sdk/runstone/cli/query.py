@@ -145,7 +145,7 @@ def _is_about_metrics(expression: str) -> bool:
 
 def _run_row(run: StoredRun, asked: list[str], *, whole: bool) -> Row:
     if whole:
-        return run_row(run, include_params=False) | {"params": run[...]}
+        return run_row(run, include_params=False) | {"params": run.plain_params()}
     row = run_row(run)
     return {name: value for name, value in row.items() if not name.startswith("__") or name in asked}
 

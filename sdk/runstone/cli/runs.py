@@ -91,7 +91,7 @@ def _print_rows(rows: list[dict[str, Any]], shown: dict[str, Callable[[Any], str
 @repo_option
 @json_option
 def show(run_hash: str, repo: str | None, as_json: bool) -> None:
-    """Show one run: properties, parameters, metrics.
+    """Show one run: properties, parameters, metrics, notes, artifacts.
 
     \b
     Example:
@@ -103,19 +103,35 @@ def show(run_hash: str, repo: str | None, as_json: bool) -> None:
         {"name": m.name, "context": m.context.to_dict()} | {name: m.summary(name) for name in SUMMARIES}
         for m in run.metrics()
     ]
+    notes = [note._asdict() for note in run.notes]
+    artifacts = [
+        {"name": a.name, "size": a.size, "sha256": a.sha256, "uri": a.uri, "error": a.error}
+        for a in run.artifacts.values()
+    ]
     if as_json:
-        print_json(properties | {"params": run[...], "metrics": metrics})
+        params = run.plain_params()
+        print_json(
+            properties | {"params": params, "metrics": metrics, "notes": notes, "artifacts": artifacts}
+        )
         return
     times = {"creation_time": show_time(run.creation_time), "end_time": show_time(run.end_time)}
     lasted = {"duration": show_duration(properties["duration"])}
     print_table((Column("property", whole=True), Column("value")), (properties | times | lasted).items())
-    params = flat_params(run[...])
+    params = flat_params(run.plain_params())
     if params:
         click.echo()
         print_table((Column("parameter"), Column("value")), params.items())
     if metrics:
         click.echo()
         _print_metrics(metrics)
+    if artifacts:
+        click.echo()
+        columns = (Column("artifact"), Column("bytes", right=True, whole=True), Column("where"))
+        print_table(columns, ((a["name"], a["size"], a["error"] or a["uri"]) for a in artifacts))
+    for each in notes:
+        click.echo()
+        click.echo(f"{show_time(each['updated'])}  note {each['id']}")
+        click.echo("\n".join(f"  {printable(line)}" for line in each["text"].splitlines()))
 
 
 def _print_metrics(metrics: list[dict[str, Any]]) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from runstone_indexer.summary import from_json
+from runstone_writer import messages
 from runstone_writer.errors import RunstoneError
 from runstone_writer.layout import Layout, log_order
 from runstone_writer.reader import START, Batch, Position, read_log
@@ -149,6 +150,10 @@ def _time(event: Event) -> float:
 
 def _line(event: Event) -> str:
     match event["event"]:
+        case "point" if event["name"] == messages.NAME:
+            record = event["value"]
+            args = ", ".join(f"{key}={value!r}" for key, value in decode(record["args"]).items())
+            text = f"{record['level']}: {decode(record['message'])}{f' ({args})' if args else ''}"
         case "point":
             context = ",".join(f"{key}={value}" for key, value in event["context"].items())
             text = f"{event['name']}{{{context}}} step {event['step']} = {show(event['value'])}"
@@ -160,6 +165,8 @@ def _line(event: Event) -> str:
             text = f"{event['name']} is {decode(event['value'])!r}"
         case "tag":
             text = f"tag {event['name']!r} {'added' if event['on'] else 'removed'}"
+        case "note" | "artifact" | "progress":
+            text = _said(event)
         case "delete":
             text = "deleted" if event["on"] else "restored"
         case "dropped":
@@ -167,3 +174,16 @@ def _line(event: Event) -> str:
         case kind:
             text = str(kind)
     return printable(f"{show_time(event['time'])}  {text}")
+
+
+def _said(event: Event) -> str:
+    match event["event"]:
+        case "note":
+            return "note removed" if event["text"] is None else f"note: {decode(event['text'])}"
+        case "artifact" if "error" in event:
+            return f"artifact {event['name']!r} was not stored: {event['error']}"
+        case "artifact":
+            return f"artifact {event['name']!r} stored, {event['size']:,} bytes"
+    if event["done"]:
+        return "reports that it is done"
+    return "reports progress" + (f", and again within {event['expect']} seconds" if event["expect"] else "")

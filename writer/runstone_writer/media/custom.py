@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, MutableMapping
 from typing import Any, ClassVar, Self, TypeVar
 
 from ..errors import UsageError, ValueTypeError
+from ..kinds import has_kind, refuse
 from ..values import Key, encode
 from .blob import Blob, MemoryBlob, is_blob
 
@@ -37,8 +38,8 @@ class Storage(MutableMapping[str | int, Any]):
         if isinstance(value, bytes | bytearray | memoryview):
             data = bytes(value)
             value = data if len(data) <= INLINE_LIMIT else MemoryBlob(data)
-        elif not is_blob(value):
-            encode(value, (key,), blobs=[])
+        elif not is_blob(value) and has_kind(encode(value, (key,), blobs=[])):
+            raise refuse(repr(key), value, "an object holds texts, numbers, bytes, lists and dictionaries")
         self._items[key] = value
 
     def __delitem__(self, key: str | int) -> None:
