@@ -27,17 +27,12 @@ class Blob(NamedTuple):
     changed: float  # its time stamp: when it was written, or last found to be there already
 
 
-def blob_path(layout: Layout, name: str) -> str:
-    """Return where a blob is, or would be."""
-    return os.path.join(layout.blobs, name[:2], name)
-
-
 def blobs_in(layout: Layout) -> Iterator[Blob]:
     """Yield every blob of a repository. What else lies there is passed over."""
     for shard in sorted(_names_in(layout.blobs)):
         for name in sorted(_names_in(os.path.join(layout.blobs, shard))):
             if _NAME.fullmatch(name) and name[:2] == shard:
-                path = blob_path(layout, name)
+                path = layout.blob_path(name)
                 with contextlib.suppress(OSError):  # taken away in this moment
                     status = os.stat(path, follow_symlinks=False)
                     yield Blob(name, path, status.st_size, status.st_mtime)
@@ -62,14 +57,14 @@ def copy_blob(source: Layout, dest: Layout, name: str) -> int:
 
     Raises OSError if that cannot be done, CorruptionError if what is in it does not fit its name.
     """
-    target = blob_path(dest, name)
+    target = dest.blob_path(name)
     if _is_there(target):
         return 0
     make_folder(os.path.dirname(target))
     temporary = os.path.join(os.path.dirname(target), f".{name}.{os.getpid()}.{os.urandom(4).hex()}")
     digest, size = hashlib.sha256(), 0
     try:
-        with open(blob_path(source, name), "rb", buffering=0) as file, open(temporary, "xb") as copy:
+        with open(source.blob_path(name), "rb", buffering=0) as file, open(temporary, "xb") as copy:
             while data := file.read(PIECE):
                 digest.update(data)
                 size += len(data)
@@ -77,7 +72,7 @@ def copy_blob(source: Layout, dest: Layout, name: str) -> int:
             copy.flush()
             os.fsync(copy.fileno())
         if digest.hexdigest() != name:
-            path = blob_path(source, name)
+            path = source.blob_path(name)
             raise CorruptionError(path, 0, size, "a blob is not what was written")
         os.replace(temporary, target)
     finally:

@@ -18,7 +18,7 @@ from runstone_writer.layout import Layout
 from runstone_writer.liveness import file_system_now, is_written
 from runstone_writer.state import RunState
 
-from .blobs import Blob, blob_path, blobs_in, named_in
+from .blobs import Blob, blobs_in, named_in
 from .overlay import Tail
 from .repo import Repo
 from .trash import Trash
@@ -183,7 +183,7 @@ class _Collection:
         for path, _ in _dotted(self._layout.blobs):
             found = _GONE.fullmatch(os.path.basename(path))
             if found is not None:
-                target = blob_path(self._layout, found[1])
+                target = self._layout.blob_path(found[1])
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(path) if os.path.exists(target) else os.rename(path, target)
 

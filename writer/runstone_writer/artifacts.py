@@ -35,9 +35,9 @@ class Artifact:
         """Where the file is: ``file://...`` or ``s3://bucket/key``."""
         if self._blob is None:
             return self._uri
-        from .stores import blob_path, folder_uri  # noqa: PLC0415 - few scripts read artifacts
+        from .stores import folder_uri  # noqa: PLC0415 - few scripts read artifacts
 
-        return folder_uri(blob_path(self._run._layout, self._blob))
+        return folder_uri(self._run._layout.blob_path(self._blob))
 
     def download(self, dest_dir: str | os.PathLike[str] | None = None) -> str:
         """Copy the file into a folder (a new temporary one by default), verify it, return its path there.

@@ -11,8 +11,6 @@ that finds the lock its own, and what it wants is done as soon as the interrupte
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import os
 import threading
 import time
@@ -25,8 +23,10 @@ from zlib import crc32
 
 import orjson
 
+from . import refusal
 from .cargo import Cargo
-from .errors import StoreError, UsageError
+from .errors import UsageError
+from .heartbeat import Heartbeat
 from .layout import Layout, host, log_name, make_folder, new_writer, writer_time
 from .lines import LOG_FORMAT, LONGEST_BODY, encode_event, encode_point, frame_all, too_long
 from .part import Part
@@ -52,15 +52,6 @@ _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # goes on while 
 _clock = time.clock_gettime_ns
 _NOWHERE = Part(0, -1)  # in place of a file: every write to it fails
 _OWN = (b'{"event":"log"', b'{"event":"sequence"', b'{"event":"resent"')  # every part has its own
-_HOPELESS = (
-    errno.EACCES,
-    errno.EPERM,
-    errno.EROFS,
-    errno.ENOTDIR,
-    errno.ENOENT,
-    errno.ELOOP,
-    errno.ENAMETOOLONG,
-)
 _open_logs: weakref.WeakSet[LogWriter] = weakref.WeakSet()
 
 
@@ -100,7 +91,7 @@ class LogWriter:
         self._retry_at = 0.0
         self._warning = ""
         self._warned = False
-        self._beats = 0
+        self._heart = Heartbeat(self.layout, self.run, self.writer)
         self._final: str | None = None
         self._cargo = Cargo()
         self._deferred: deque[Callable[[], bytes]] = deque()  # lines wanted in the middle of another call,
@@ -389,24 +380,16 @@ class LogWriter:
     def _refuse_if_hopeless(self, error: OSError) -> None:
         """A folder that can never be written to is a wrong call; a full disk is not (it may become free)."""
         first, self.may_refuse = self.may_refuse, False
-        if not first or error.errno not in _HOPELESS:
+        if not first or not refusal.is_hopeless(error):
             return
         self.forget()
-        raise StoreError(
-            f"cannot write to {self.layout.root}: {error.strerror}",
-            path=self.layout.root,
-            hint="Give a folder that you may write to: Run(repo=...).",
-        ) from error
+        raise refusal.unwritable(self.layout.root, error) from error
 
     def _refused(self, what: str, error: OSError) -> None:
         self.refusal = error.with_traceback(None)  # a traceback would keep the part, and so the file, open
         if not self._warned:
             self._warned = self._after = True
-            self._warning = (
-                f"{what}: {error.strerror or error}\nTraining goes on: events of run {self.run} wait in memory "
-                f"(up to {WAITING_LIMIT >> 20} MiB) and are sent again, in a new file, as soon as the storage "
-                "takes them."
-            )
+            self._warning = refusal.waiting(what, error, self.run, WAITING_LIMIT)
 
     # -- the file --------------------------------------------------------------------------------------
 
@@ -427,7 +410,7 @@ class LogWriter:
         TENDER.add(self)
         at_end_of_worker("logs", _close_all, 10)
         if not self.started:
-            self._hint()
+            self._heart.begin()
             make_folder(self.layout.run_folder(self.run))
         number = self._next
         path = self.layout.log_path(self.run, log_name(self.writer, number))
@@ -535,19 +518,8 @@ class LogWriter:
 
     def beat(self) -> None:
         """Move the heartbeat on: a counter in the hint file, so that any host can see that it moves."""
-        if self.closed:
-            return
-        self._beats += 1
-        with contextlib.suppress(OSError):
-            self._hint()
-
-    def _hint(self) -> None:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC
-        fd = os.open(self.layout.hint_path(self.run, self.writer), flags, 0o666)
-        try:
-            os.pwrite(fd, b"%d\n" % self._beats, 0)
-        finally:
-            os.close(fd)
+        if not self.closed:
+            self._heart.beat()
 
     # -- the end ---------------------------------------------------------------------------------------
 
@@ -598,19 +570,16 @@ class LogWriter:
         """The process ends and the storage still refuses: put what waits where it can be fetched from."""
         import tempfile  # noqa: PLC0415 - slow to import, and hardly ever needed
 
-        count, home, refusal = len(self._waiting), self.layout.run_folder(self.run), self.refusal
+        count, home, why = len(self._waiting), self.layout.run_folder(self.run), self.refusal
         try:
             elsewhere = Layout(tempfile.mkdtemp(prefix="runstone-rescue-"))
             os.makedirs(elsewhere.live)
             self.layout, self.started = elsewhere, False
+            self._heart = Heartbeat(elsewhere, self.run, self.writer)
             self._resume()
         except OSError as error:
             self.refusal = error.with_traceback(None)
-        if self._waiting:
-            fate = f"The temporary folder refused {len(self._waiting)} of them too: they are lost."
-        else:
-            fate = f"They are in {self.path()}: move that file to {home}"
-        self._warning = f"{count} events of run {self.run} could not be written to {home}: {refusal}\n{fate}"
+        self._warning = refusal.left(count, self.run, home, why, lost=len(self._waiting), path=self.path())
         self._after = True
 
 

@@ -13,6 +13,7 @@ from urllib.parse import quote, unquote
 
 from .errors import CorruptionError, StoreError, UsageError
 from .layout import sync_folder
+from .media.shelf import renewed
 
 if TYPE_CHECKING:
     from .layout import Layout
@@ -78,19 +79,14 @@ def _stamp_of(path: str) -> tuple[int, int, int]:
     return found.st_ino, found.st_size, found.st_mtime_ns
 
 
-def blob_path(layout: Layout, digest: str) -> str:
-    """Return where a blob is."""
-    return os.path.join(layout.blobs, digest[:2], digest)
-
-
 def _into_blobs(layout: Layout, source: Measured) -> None:
     # Its name is known when it has been read. Whatever begins with a dot is nobody's, should this be killed.
     folder = os.path.join(layout.blobs, os.urandom(1).hex())
     partial = os.path.join(folder, f".{os.urandom(8).hex()}.partial")
     with _whole(partial, source):
-        path = blob_path(layout, source.digest)
+        path = layout.blob_path(source.digest)
         os.makedirs(os.path.dirname(path), exist_ok=True)
-        if not os.path.exists(path):
+        if not renewed(path):
             os.replace(partial, path)
             for place in (os.path.dirname(path), layout.blobs, layout.root):
                 sync_folder(place)

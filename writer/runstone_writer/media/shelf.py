@@ -49,7 +49,7 @@ class Shelf:
                 return False
             self._proven.add(blob.digest)
             self._unsynced.append(path)  # another process may have put it there a moment ago
-        return True
+        return renewed(path)
 
     def _write(self, path: str, blob: Blob, durable: bool) -> None:
         make_folder(os.path.dirname(path))
@@ -91,6 +91,17 @@ class Shelf:
                 failure = error
         if failure is not None:
             raise failure
+
+
+def renewed(path: str) -> bool:
+    """Make a blob that is there look new, so that no gc takes it away before a line names it; False if it is gone."""
+    try:
+        os.utime(path)
+    except FileNotFoundError:
+        return False
+    except OSError:  # somebody else's, or on media that keep no times
+        return os.path.exists(path)
+    return True
 
 
 def _sync_file(path: str) -> None:
