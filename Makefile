@@ -5,11 +5,12 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 PYTEST := $(BIN)/python -m pytest -n auto --dist loadfile
 
-.PHONY: help demo test check bench bench-large crash fuzz wheel clean
+.PHONY: help demo test check upstream bench bench-large crash fuzz wheel clean
 help:
 	@echo "make demo    train a sweep, kill a run, index, query, check the claims (leaves ./demo-repo)"
 	@echo "make test    run every test"
 	@echo "make check   ruff, mypy --strict, house rules"
+	@echo "make upstream  run Aim's own tests against Runstone (AIM_SDIST=archive where there is no network)"
 	@echo "make crash   the long crash campaign (minutes)"
 	@echo "make fuzz    hostile and random queries by the thousand (minutes)"
 	@echo "make bench   speed against Aim, side by side (minutes; installs Aim into its own environment)"
@@ -48,6 +49,10 @@ check: $(VENV)/stamp-dev
 	@echo "==> house rules"
 	@$(BIN)/python -m pytest tests/test_layout.py tests/test_docs.py
 
+upstream: $(VENV)/stamp-dev
+	@echo "==> running Aim's own tests"
+	@$(BIN)/python tools/upstream/main.py
+
 crash: $(VENV)/stamp-dev
 	@echo "==> running the crash campaign"
 	@$(BIN)/python tools/crash/sigkill.py
@@ -69,4 +74,4 @@ wheel: $(VENV)/stamp-dev
 	@$(PIP) wheel --quiet --no-deps --wheel-dir dist .
 
 clean:
-	rm -rf $(VENV) dist demo-repo .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) dist demo-repo .upstream .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -45,6 +45,7 @@ def test_equal_contexts_are_one_key(one, other):
     assert Context(one) == other
     assert other == Context(one)
     assert len({Context(one), Context(other)}) == 1
+    assert Context(one).idx == Context(other).idx
 
 
 @pytest.mark.parametrize(
@@ -88,3 +89,8 @@ def test_nobody_changes_a_context_from_outside():
     assert context.to_dict() == {"fold": {"k": [1]}}
     with pytest.raises(TypeError):
         context["fold"] = 1
+
+
+def test_the_number_of_a_context_is_the_same_in_every_process():
+    numbers = [Context(context).idx for context in ({}, {"subset": "val"}, {"subset": "train"})]
+    assert numbers == [137279666008780115, -2964962190028632591, 819536607403532671]

@@ -95,7 +95,6 @@ def test_a_value_that_cannot_be_kept_is_refused_at_once_by_name(run: Run) -> Non
         (np.int8(3), 3),
         (np.array(2.5), 2.5),
         (np.array([2.5]), 2.5),
-        ([4.5], 4.5),
     ],
 )
 def test_numbers_of_every_kind_are_tracked_exactly(tmp_path: Path, run: Run, value: Any, kept: Any) -> None:

@@ -39,7 +39,7 @@ def test_kinds_do_not_mix(tmp_path, run, first, second, resumed, times):
     if resumed:
         run.close()
         run = Run(run.hash, repo=tmp_path, **QUIET)
-    with pytest.raises(UsageError, match="Cannot log value on sequence 'x'"):
+    with pytest.raises(UsageError, match=r"Cannot log value .* on sequence .x."):
         run.track(VALUES[second], name="x")
     run.track(VALUES[first], name="x")
     run.close()
@@ -60,6 +60,8 @@ def test_one_and_several_objects_do_mix(run):
         ([Text("a"), 5], "5 stands in a list of objects"),
         ([], "empty list"),
         ([1.0, 2.0], "neither python number nor AimObject"),
+        ([1.0], "neither python number nor AimObject\nNumbers are tracked one by one"),
+        ({"a": (1.0,)}, "neither python number nor AimObject"),
         ("text", "neither python number nor AimObject"),
         (np.zeros(3), "neither python number nor AimObject"),
         ({"a": 1.0, "b": "text"}, "neither python number nor AimObject"),
@@ -86,6 +88,18 @@ def test_an_empty_list_does_not_go_where_numbers_are(run):
         run.track(1.0, name="x")
     with pytest.raises(UsageError, match="empty list"):
         run.track([], name="x")
+
+
+@pytest.mark.parametrize("times", [0, 1, 3])
+@pytest.mark.parametrize("first", [1.0, Text("a")], ids=["number", "text"])
+def test_a_list_of_numbers_is_no_number(run, first, times):
+    run.track(first, name="x")
+    for _ in range(times):
+        run.track(first, name="x")
+    with pytest.raises(UsageError) as error:
+        run.track([1], name="x")
+    assert error.value.message == "Cannot log value '[1]' on sequence 'x'. Incompatible data types."
+    assert len(run.get_sequence("x")) == times + 1
 
 
 def test_steps_epochs_and_contexts_are_those_of_numbers(run):

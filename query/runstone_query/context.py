@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -33,6 +34,12 @@ class Context(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return len(self._context)
+
+    @property
+    def idx(self) -> int:
+        """A number of 64 bits, the same for equal contexts in every process. (Aim computes others.)"""
+        digest = hashlib.blake2b(self._identity.encode(), digest_size=8).digest()
+        return int.from_bytes(digest, "big", signed=True)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the context as a dictionary of the caller's own."""

@@ -210,17 +210,22 @@ class Run(Messages, Artifacts):
         if isinstance(value, dict):
             if name is not None:
                 raise UsageError("'name' should be None when tracking values dictionary.")
+            items = list(value.values())
             checked = [(checked_name(key), encoded_value(item)) for key, item in value.items()]
         else:
             encoded = encoded_value(value)
             if name is None:
                 raise UsageError("'name' should not be None.")
+            items = [value]
             checked = [(checked_name(name), encoded)]
         context = _checked_context(context)
         step = None if step is None else _checked_step(step)
         epoch = None if epoch is None else _checked_epoch(epoch)
         with self._mutex:
-            places = [self._series_of(key, context, kind) for key, (kind, _, _) in checked]
+            places = [
+                self._series_of(key, context, kind, item)
+                for (key, (kind, _, _)), item in zip(checked, items, strict=True)
+            ]
         for series, (_, (_, item, blobs)) in zip(places, checked, strict=True):
             with self._mutex:
                 at = series.next_step if step is None else step
@@ -233,7 +238,7 @@ class Run(Messages, Artifacts):
             if blobs:  # they may be large: nobody waits for them
                 log.point_with(blobs, series.number, at, item, epoch)
 
-    def _series_of(self, name: str, context: dict[Any, Any], kind: str) -> _Series:
+    def _series_of(self, name: str, context: dict[Any, Any], kind: str, value: Any) -> _Series:
         """Return the series, declared if need be: before its first point, and once more before its second."""
         encoded = encode(context, ("context",))
         if has_kind(encoded):
@@ -247,10 +252,10 @@ class Run(Messages, Artifacts):
             known = self._fresh_state().find(name, encoded) if self._resumed else None
             start = 0 if known is None or known.summary is None else known.summary + 1
             there = kind if known is None else known.kind
-            check_kind(name, there, kind)
+            check_kind(name, there, kind, value)
             # One step each, so that a signal handler that tracks cannot take the same number in between.
             series = self._known.setdefault(identity, _Series(next(self._numbers), there, start))
-        check_kind(name, series.kind, kind)
+        check_kind(name, series.kind, kind, value)
         if series.declared < 2:
             self._writable().declare(series.number, name, encoded, series.kind)
             series.declared += 1

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 NUMBER = "number"  # the type of sequences of numbers
 TERMINAL = "log_line"  # that of what the process prints
 EMPTY = ""  # in place of the type: of an empty list
+LIST = "list"  # in place of the type: of a list of what is no object
 
 
 def encoded_value(value: Any) -> tuple[str, Any, list[Blob]]:
@@ -30,6 +31,8 @@ def encoded_value(value: Any) -> tuple[str, Any, list[Blob]]:
         found = encode_point(value)
         if found is not None:
             return found
+    if isinstance(value, list | tuple):
+        return LIST, [], []  # as in Aim no number, not even if it has a single one
     return NUMBER, _encoded_number(value), []
 
 
@@ -38,12 +41,14 @@ def checked_number(value: Any, name: str | None) -> Any:
     if type(value) is int:
         return value if -(2**63) <= value < 2**64 else {"$int": hex(value)}
     kind, data, _ = encoded_value(value)
-    check_kind(name, NUMBER, kind)
+    check_kind(name, NUMBER, kind, value)
     return data
 
 
-def check_kind(name: str | None, has: str, kind: str) -> None:
+def check_kind(name: str | None, has: str, kind: str, value: Any) -> None:
     """Raise UsageError unless a sequence that has values of one type can take one of another."""
+    if has == kind == LIST:
+        raise _no_number(value)
     if kind == EMPTY and has in (EMPTY, NUMBER):
         raise UsageError(
             f"Cannot log an empty list on sequence {name!r}: nothing says what it is a list of.",
@@ -52,19 +57,28 @@ def check_kind(name: str | None, has: str, kind: str) -> None:
     if has == kind or (kind == EMPTY and has != TERMINAL):
         return
     hint = f"It has values of type {has!r}, not {kind!r}: take another name or context."
+    if kind == LIST:
+        hint = f"It has values of type {has!r}, not lists of something else."
     if has == TERMINAL:
         hint = "It holds what the process prints: take another name, or Run(capture_terminal_logs=False)."
-    raise UsageError(f"Cannot log value on sequence {name!r}. Incompatible data types.", hint=hint)
+    shown = f"{value!s:.80}"
+    raise UsageError(f"Cannot log value '{shown}' on sequence {name!r}. Incompatible data types.", hint=hint)
+
+
+def _no_number(value: Any) -> UsageError:
+    hint = "Numbers are tracked one by one; many at a time may be a Distribution or a parameter."
+    return UsageError(
+        f"Input type {type(value)} is neither python number nor AimObject",
+        hint=hint if isinstance(value, list | tuple) else "",
+    )
 
 
 def _encoded_number(value: Any) -> Any:
     kind = type(value)
     if kind is not int and kind is not float:
-        if isinstance(value, list | tuple) and len(value) == 1:
-            value = value[0]
         number = value if isinstance(value, int | float) else as_number(value)
         if number is None:
-            raise UsageError(f"Input type {kind} is neither python number nor AimObject")
+            raise _no_number(value)
         value = float(number) if isinstance(number, float) else int(number)
     if isinstance(value, float):
         return value if value - value == 0.0 else repr(value)
