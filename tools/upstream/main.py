@@ -83,15 +83,8 @@ def run(folder: Path, *, verbose: bool) -> dict[str, str]:
     environment = {**os.environ, "PYTHONPATH": path, "UPSTREAM_OUTCOMES": str(outcomes)}
     environment.pop("RUNSTONE_RUN_HASH", None)
     (folder / "pytest.ini").write_text("[pytest]\n")  # and no other settings
-    options = [
-        "-p",
-        "plugin",
-        "-p",
-        "no:cacheprovider",
-        "--tb=short" if verbose else "--tb=no",
-        "-q",
-        *FOLDERS,
-    ]
+    options = ["-p", "plugin", "-p", "no:cacheprovider", "--continue-on-collection-errors", "-q"]
+    options += ["--tb=short" if verbose else "--tb=no", *FOLDERS]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *options],
         cwd=folder, env=environment, stdout=None if verbose else subprocess.PIPE, text=True, check=False,
