@@ -32,7 +32,17 @@ def test_the_page_on_the_command_line_has_every_command():
 
 PAGES = ["README.md", "CHANGELOG.md"] + [
     f"docs/{name}.md"
-    for name in ("cli", "durability", "history", "repo", "parallel", "parameters", "artifacts", "media")
+    for name in (
+        "cli",
+        "durability",
+        "history",
+        "repo",
+        "parallel",
+        "parameters",
+        "artifacts",
+        "media",
+        "aim",
+    )
 ]
 
 
