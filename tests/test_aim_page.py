@@ -66,7 +66,8 @@ def things(tmp_path_factory):
     metric = stored.get_metric("loss")
     return objects | {
         "run": run, "repo": repo, "Repo": Repo, "metric": metric, "values": metric.values, "data": metric.data,
-        "result": repo.query_runs(), "sequences": repo.query_metrics(), "context": Context({}),
+        "result": repo.query_runs(), "sequences": repo.query_metrics(),
+        "item": next(repo.query_runs().iter_runs()), "context": Context({}),
         "images": stored.get_image_sequence("image"), "audios": stored.get_audio_sequence("audio"),
         "texts": stored.get_text_sequence("text"), "figures": stored.get_figure_sequence("figure"),
         "distributions": stored.get_distribution_sequence("distribution"),
@@ -116,7 +117,7 @@ def test_every_name_of_aims_that_is_held_elsewhere_is_in_the_table():
         Image: ("image",), Audio: ("audio",), Text: ("text",), Figure: ("figure",), surface.ArrayView: ("values",),
         Distribution: ("distribution", "Distribution"), surface.SequenceData: ("data",),
         CustomObject: ("custom", "CustomObject"), surface.RunResult: ("result",),
-        surface.SequenceResult: ("sequences",),
+        surface.SequenceResult: ("sequences",), surface.RunItem: ("item",), surface.Metrics: ("item",),
     }  # fmt: skip
     told = {name.partition("(")[0] for name, _ in NAMES}
     for table in (surface.AIM, surface.PROPERTIES):

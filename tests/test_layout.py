@@ -36,6 +36,7 @@ PUBLIC = [
     "runstone_query.arrays",
     "runstone_query.backup",
     "runstone_query.catalogue",
+    "runstone_query.collection",
     "runstone_query.context",
     "runstone_query.frames",
     "runstone_query.garbage",

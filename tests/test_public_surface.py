@@ -7,7 +7,8 @@ import pytest
 
 import runstone
 from runstone_query.arrays import ArrayView, SequenceData
-from runstone_query.results import RunItem, RunResult, SequenceResult
+from runstone_query.collection import Metrics, RunItem
+from runstone_query.results import RunResult, SequenceResult
 from runstone_query.run import StoredRun
 
 # What Aim 3.29.1 has: parameters in order, those that may only be named behind a "*".
@@ -91,6 +92,15 @@ AIM = {
     runstone.CustomObject: {"alias": "name, exist_ok=False", "json": ""},
     runstone.Images: {"first_step": "", "last_step": "", "preload": "", "record_length": ""},
     RunResult: {"iter_runs": "", "iter": ""},
+    **{
+        one_run: {
+            "iter_runs": "",
+            "iter": "",
+            "dataframe": "only_last=False, include_run=True, include_name=True, include_context=True, "
+            "include_props=True, include_params=True",
+        }
+        for one_run in (Metrics, RunItem)
+    },
     SequenceResult: {
         "iter_runs": "",
         "iter": "",
@@ -105,7 +115,9 @@ AIM = {
         ),
         "",
     ),
-    SequenceData: dict.fromkeys(("items_list", "values_list", "indices_list", "numpy", "items", "__iter__"), "")
+    SequenceData: dict.fromkeys(
+        ("items_list", "values_list", "indices_list", "numpy", "items", "values", "indices", "__iter__"), ""
+    )
     | {"view": "columns", "range": "start, stop", "sample": "k"},
 }  # fmt: skip
 PROPERTIES = {

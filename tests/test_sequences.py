@@ -123,6 +123,8 @@ def test_all_columns_come_together(metric):
     found = metric((1.0, {"epoch": 2}), (4, {"step": 9}))
     times = found.timestamps.values_list()
     assert found.data.items_list() == ([0, 9], [[1.0, 4], [2, None], times])
+    assert list(found.data.indices()) == [0, 9]
+    assert list(found.data.values()) == [(1.0, 2, times[0]), (4, None, times[1])]
     assert found.data.indices_list() == [0, 9]
     assert found.data.values_list() == [[1.0, 4], [2, None], times]
     assert list(found.data) == list(found.data.items()) == [(0, (1.0, 2, times[0])), (9, (4, None, times[1]))]

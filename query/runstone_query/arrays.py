@@ -227,6 +227,14 @@ class SequenceData:
         steps: list[float] = self._load().steps.tolist()
         return steps
 
+    def values(self) -> Iterator[tuple[Any, ...]]:
+        """Yield (value, epoch, timestamp) of each point."""
+        return zip(*self.values_list(), strict=True)
+
+    def indices(self) -> Iterator[float]:
+        """Yield the step of each point."""
+        return iter(self.indices_list())
+
     def items(self) -> Iterator[tuple[float, tuple[Any, ...]]]:
         """Yield (step, (value, epoch, timestamp)) of each point."""
         steps, columns = self.items_list()

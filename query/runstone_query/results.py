@@ -15,6 +15,7 @@ from runstone_writer.values import decode
 
 from .aimql import Query
 from .budget import Budget
+from .collection import Collection, RunItem
 from .columnar import NotColumnarError, columnar, columnar_cells
 from .conjuncts import Parts, split
 from .fields import read
@@ -201,7 +202,7 @@ class RunResult(Result):
         return run_frame(self, include_props=include_props, include_params=include_params, backend=backend)
 
 
-class SequenceResult(Result):
+class SequenceResult(Result, Collection):
     """Sequences: of the newest run first, in a run by name and context, unless ordered by something else."""
 
     def _evaluate(self, selection: Selection) -> list[tuple[Record, list[Any]]]:
@@ -303,10 +304,6 @@ class SequenceResult(Result):
         for item in self._items():
             yield from item
 
-    def iter(self) -> Iterator[Any]:
-        """Yield the matching sequences, in order."""
-        return iter(self)
-
     def __len__(self) -> int:
         return sum(len(stored) for _, stored in self._matches())
 
@@ -327,38 +324,6 @@ class SequenceResult(Result):
             for record, stored in block:
                 run = StoredRun(self._repo, record)
                 yield RunItem(run, [make(run, record, sequence) for sequence in stored])
-
-    def dataframe(
-        self,
-        only_last: bool = False,
-        include_run: bool = True,
-        include_name: bool = True,
-        include_context: bool = True,
-        include_props: bool = True,
-        include_params: bool = True,
-        backend: Backend = "pandas",
-    ) -> Any:
-        """Return a data frame with a row per point of every matching sequence.
-
-        Where the values are objects, such as images, the column ``value`` has these.
-
-        With `include_run` there are ``run.hash``, the run's properties (``run.name``, ...) if `include_props`,
-        and its parameters (``run.hparams.lr``, ...) if `include_params`. `backend` is "pandas", "polars" or
-        "arrow", as in a result of runs. The column ``time`` is naive and local in pandas, as in Aim; in the other
-        two it is in UTC and says so.
-        """
-        from .frames import metric_frame  # noqa: PLC0415
-
-        return metric_frame(
-            self,
-            name=include_name,
-            context=include_context,
-            run=include_run,
-            include_props=include_props,
-            include_params=include_params,
-            only_last=only_last,
-            backend=backend,
-        )
 
 
 class _Arranged(list[Record]):
@@ -406,17 +371,6 @@ def _look_up_points(matches: list[tuple[Record, list[Any]]]) -> None:
 def _views_of(pair: tuple[Record, Any]) -> tuple[RunView, SequenceView]:
     run = RunView(pair[0])
     return run, SequenceView(pair[0], pair[1], run)
-
-
-class RunItem:
-    """One run of a result, and its matching sequences (all of its metrics in the result of a run query)."""
-
-    def __init__(self, run: StoredRun, sequences: list[Any] | None) -> None:
-        self.run = run
-        self._sequences = sequences
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self.run.metrics() if self._sequences is None else self._sequences)
 
 
 def sequences_of(run: StoredRun, entity: str | None) -> list[Sequence]:

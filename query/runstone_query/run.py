@@ -19,6 +19,7 @@ from runstone_writer.values import decode
 if TYPE_CHECKING:
     from runstone_writer.changes import Change
 
+    from .collection import Metrics
     from .columnset import Backend
     from .context import Context
     from .messages import LogRecords, TerminalLogs
@@ -42,13 +43,17 @@ class Run(WritingRun):
         """One of "running", "finished" and "crashed": by heartbeats, without trusting another host's clock."""
         return status_of(self._layout, self._fresh_state())
 
-    def metrics(self) -> list[Metric]:
-        """Return the run's number sequences, with everything that any process has tracked up to now."""
+    def metrics(self) -> Metrics:
+        """Return the run's number sequences, with everything that any process has tracked up to now.
+
+        It is a list, and has Aim's ``dataframe()``, a row per point.
+        """
+        from .collection import Metrics  # noqa: PLC0415
         from .results import sequences_of  # noqa: PLC0415
         from .sequences import Metric  # noqa: PLC0415
 
         found = sequences_of(self._stored(), "metric")
-        return [sequence for sequence in found if isinstance(sequence, Metric)]
+        return Metrics(self, (sequence for sequence in found if isinstance(sequence, Metric)))
 
     def get_metric(self, name: str, context: Context | dict[str, Any] | None = None) -> Metric | None:
         """Return the metric of that name and context, or None."""
