@@ -16,23 +16,28 @@ from runstone_writer.layout import shard
 
 pytestmark = pytest.mark.checkout
 
-PAGE = (Path(__file__).resolve().parent.parent / "docs" / "format" / "repository.md").read_text()
+DOCS = Path(__file__).resolve().parent.parent / "docs"
 
 
-def test_the_names_of_the_page_are_those_of_the_code():
-    assert f"`trash/{trash.TAKEN}<16 hex digits>/logs/<shard>/<run>`" in PAGE
-    assert f"`trash/{trash.DOOMED}<16 hex digits>`" in PAGE
-    assert f"`{garbage.INCOMING}/<16 hex digits>/`" in PAGE
+@pytest.fixture
+def page():
+    return (DOCS / "format" / "repository.md").read_text()
+
+
+def test_the_names_of_the_page_are_those_of_the_code(page):
+    assert f"`trash/{trash.TAKEN}<16 hex digits>/logs/<shard>/<run>`" in page
+    assert f"`trash/{trash.DOOMED}<16 hex digits>`" in page
+    assert f"`{garbage.INCOMING}/<16 hex digits>/`" in page
     assert garbage._GONE.fullmatch(".gone-" + "a" * 64)
-    assert "`.gone-<64 hex digits>`" in PAGE
+    assert "`.gone-<64 hex digits>`" in page
     assert blobs._REFERENCE.fullmatch(b'"blob":"' + b"a" * 64 + b'"')
-    assert '`"blob":"<64 hex digits>"`' in PAGE
+    assert '`"blob":"<64 hex digits>"`' in page
 
 
-def test_the_times_of_the_pages_are_those_of_the_code():
+def test_the_times_of_the_pages_are_those_of_the_code(page):
     assert garbage.LEFTOVER_SECONDS == 24 * 3600
-    assert "after a day" in PAGE
-    guide = (Path(__file__).resolve().parent.parent / "docs" / "repo.md").read_text()
+    assert "after a day" in page
+    guide = (DOCS / "repo.md").read_text()
     assert garbage.GRACE_SECONDS == 7 * 24 * 3600
     assert "for a week" in guide
     assert garbage.BLOB_SECONDS == 3600

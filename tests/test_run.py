@@ -578,6 +578,9 @@ def sequences_of(run: Run, repo: Path) -> dict[str, tuple[list[float], list[Any]
     return {metric.name: metric.values.sparse_list() for metric in stored.metrics()}
 
 
+@pytest.mark.skipif(
+    sys.version_info[:2] == (3, 12), reason="Python 3.12 does not tell a tracer of every instruction"
+)
 def test_an_exception_at_any_instant_of_track_orphans_no_point(tmp_path: Path) -> None:
     def interrupt() -> None:
         raise Interrupted

@@ -37,6 +37,10 @@ def repo(request, tmp_path):
             run._log.declare(7, "logs", {}, "log_line")
             for number, line in enumerate(printed):
                 run._log.point(7, number, line, None)
+        if name == "bob":
+            run.log_warning("Gradient EXPLODED \ud800", layer="conv3")
+            run.add_note("Ask Carol about warmup")
+            run.remove_note(run.add_note("forget this"))
         run.close()
         if request.param == "half" and name == "ada":
             Indexer(tmp_path).run_once()
@@ -64,6 +68,11 @@ def repo(request, tmp_path):
         ("not search('epoch')", "cat"),
         ("search('memory') or run.opt == 'sgd'", "ada bob cat"),
         ("search('good') or search('memory')", "ada bob"),
+        ("search('exploded')", "bob"),
+        ("search('layer conv3 warning')", "bob"),
+        ("search('carol warmup')", "bob"),
+        ("search('message')", ""),
+        ("search('forget')", ""),
         ("search('epoch') and (search('good') or run.name == 'cat')", "bob"),
         ("search(run.name)", "ada bob cat"),
         ("search(run.nope)", ""),

@@ -18,9 +18,9 @@ from .problems import Problems
 from .reading import Reading, read_on
 from .series import SeriesBuffer
 from .states import NO_DOCUMENT, StateRow, gone
-from .words import TERMINAL, terms_of
+from .words import SAID, terms_of, texts_said
 
-RUNS_REMEMBERED = 256  # of which it is known what they have printed; forgotten, a word is indexed again
+RUNS_REMEMBERED = 256  # of which it is known what they have said; forgotten, a word is indexed again
 TERMS_REMEMBERED = 20_000  # of each
 
 
@@ -47,10 +47,10 @@ class Batch:
         row.document = new
         self.rows[row.run] = row
 
-    def put_printed(self, run: int, terms: set[str]) -> None:
-        """Take in words that a run has printed to its terminal."""
+    def put_said(self, run: int, terms: set[str]) -> None:
+        """Take in words that a run has printed or logged."""
         if terms:
-            self._parameters.put_printed(run, terms)
+            self._parameters.put_said(run, terms)
 
     def put_gone(self, row: StateRow, points: int) -> None:
         """Hide what has been stored of a run: its row and that many points."""
@@ -70,7 +70,9 @@ class Intake:
             str, dict[str, int]
         ] = {}  # sizes of the logs of runs that could not be read to the end
         self._proven: set[str] = set()  # runs in use whose logs were found to be the ones that were read
-        self._printed: dict[int, set[str]] = {}  # of runs that go on, by number: words that they have printed
+        self._said: dict[
+            int, set[str]
+        ] = {}  # of runs that go on, by number: words that they have printed or logged
         self._generation: Generation | None = None
         self._again = True
         self._now: float | None = None
@@ -151,25 +153,25 @@ class Intake:
         if row.run == batch.next_run:
             batch.next_run += 1
         batch.put(row, found)
-        printed: list[str] = []
+        said: list[str] = []
         for place, writer, chunk in chunks:
             batch.series.add((row.run, place, writer), chunk)
             self.points += len(chunk.steps)
-            if row.state.sequences[place].kind == TERMINAL:
-                printed += (line for line in chunk.python_values() if isinstance(line, str))
-        if printed:
-            batch.put_printed(row.run, self._new_terms(row, printed))
+            if row.state.sequences[place].kind in SAID:
+                said += texts_said(chunk.python_values())
+        if said:
+            batch.put_said(row.run, self._new_terms(row, said))
         self.runs += 1
         self.without_row.discard(row.state.run)
 
-    def _new_terms(self, row: StateRow, printed: list[str]) -> set[str]:
-        """What was printed and is not known to be indexed already."""
-        if len(self._printed) > RUNS_REMEMBERED:
-            self._printed.clear()
-        known = self._printed.pop(row.run, set())
-        new = terms_of(printed) - known
+    def _new_terms(self, row: StateRow, said: list[str]) -> set[str]:
+        """What was said and is not known to be indexed already."""
+        if len(self._said) > RUNS_REMEMBERED:
+            self._said.clear()
+        known = self._said.pop(row.run, set())
+        new = terms_of(said) - known
         if row.state.ended is None:
-            self._printed[row.run] = known | new if len(known) < TERMS_REMEMBERED else known
+            self._said[row.run] = known | new if len(known) < TERMS_REMEMBERED else known
         return new
 
     def _recorded(self, folder: RunFolder, reading: Reading) -> list[Problem]:

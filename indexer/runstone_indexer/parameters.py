@@ -4,7 +4,7 @@ Fields: `run` is the run's number; `n` holds numbers and `s` strings by paramete
 token for every path that exists, every sequence name and every value in a context; `words` the words of its
 texts; `document` is a digest of all these, by which the index is compared with the state files.
 
-The words that a run prints to its terminal come in documents of their own, one whenever there are new ones:
+The words that a run prints to its terminal or logs come in documents of their own, one whenever there are new ones:
 their `run` is the number's complement, so that nothing else finds them.
 """
 
@@ -158,8 +158,8 @@ class ParameterWriter:
                 self._writer.add_document(tantivy.Document.from_dict(fields, _SCHEMA))
         self._changed = True
 
-    def put_printed(self, run: int, words: set[str]) -> None:
-        """Add words that a run has printed to its terminal."""
+    def put_said(self, run: int, words: set[str]) -> None:
+        """Add words that a run has printed to its terminal, or logged."""
         with _failures_raised():
             fields = {"run": ~run, "document": NO_DOCUMENT, "words": sorted(words)}
             self._writer.add_document(tantivy.Document.from_dict(fields, _SCHEMA))

@@ -14,10 +14,15 @@ from hashlib import blake2b
 from typing import Any
 
 from runstone_writer.state import RunState
+from runstone_writer.values import decode
 
-TERMINAL = "log_line"  # the type of sequences whose values are lines of the terminal
+SAID = (
+    "log_line",
+    "log_record",
+)  # types of sequences: what a run prints to its terminal, what it logs in words
 LONGEST = 40  # characters of a word that is indexed as it is; a longer one by its digest
 
+_RECORD = ("level", "message", "args")
 _CODES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
 _WORD = re.compile(r"\w+")
 
@@ -61,12 +66,23 @@ def _terms(text: str) -> frozenset[str]:
 
 
 def texts_of(state: RunState) -> Iterator[str]:
-    """Yield what `search` looks through, but for the terminal's lines: properties, tags, parameters' keys and texts."""
+    """Yield what `search` looks through in a state: properties, tags, notes, and parameters' keys and texts."""
     yield state.name
     yield state.experiment
     yield state.prop("description") or ""
     yield from state.tags
+    for _, _, note in state.note_marks.values():
+        yield from _texts_in(decode(note))
     yield from _texts_in(state.params.tree())
+
+
+def texts_said(values: Iterable[Any]) -> Iterator[str]:
+    """Yield the texts in points of a sequence whose type is one of SAID: lines; level, message and arguments."""
+    for value in values:
+        parts = (
+            [value.get(name) for name in _RECORD] if isinstance(value, dict) and "level" in value else value
+        )
+        yield from _texts_in(decode(parts))
 
 
 def _texts_in(value: Any) -> Iterator[str]:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from runstone_writer.errors import CorruptionError
 from runstone_writer.layout import Layout, make_folder, sync_folder
+from runstone_writer.media.shelf import renewed
 
 PIECE = 4 * 1024 * 1024  # bytes read at a time
 _REFERENCE = re.compile(rb'"blob":"([0-9a-f]{64})"')
@@ -58,7 +59,7 @@ def copy_blob(source: Layout, dest: Layout, name: str) -> int:
     Raises OSError if that cannot be done, CorruptionError if what is in it does not fit its name.
     """
     target = dest.blob_path(name)
-    if _is_there(target):
+    if renewed(target):
         return 0
     make_folder(os.path.dirname(target))
     temporary = os.path.join(os.path.dirname(target), f".{name}.{os.getpid()}.{os.urandom(4).hex()}")
@@ -81,17 +82,6 @@ def copy_blob(source: Layout, dest: Layout, name: str) -> int:
     sync_folder(os.path.dirname(target))
     sync_folder(dest.blobs)
     return size
-
-
-def _is_there(path: str) -> bool:
-    """Whether a blob is there. It is touched: gc leaves alone what was found to be there a moment ago."""
-    try:
-        os.utime(path)
-    except FileNotFoundError:
-        return False
-    except PermissionError:  # somebody else's, in a folder that many share
-        return os.path.exists(path)
-    return True
 
 
 def _names_in(folder: str) -> list[str]:

@@ -15,7 +15,7 @@ from runstone_indexer.generation import Generation
 from runstone_indexer.reading import read_on
 from runstone_indexer.series import Found
 from runstone_indexer.states import ARCHIVED, StateFile, load_state
-from runstone_indexer.words import TERMINAL, texts_of
+from runstone_indexer.words import SAID, texts_of, texts_said
 from runstone_writer.params import Params
 from runstone_writer.state import RunState
 
@@ -106,11 +106,11 @@ class Record:
         return self._state
 
     def texts(self) -> Iterator[str]:
-        """Yield the run's texts, and the lines that it has printed to its terminal."""
+        """Yield the run's texts, and what it has printed and logged."""
         yield from texts_of(self.state)
         for place, sequence in enumerate(self.state.sequences):
-            if sequence.kind == TERMINAL and sequence.summary is not None:
-                yield from (line for line in self.chunk(place).python_values() if isinstance(line, str))
+            if sequence.kind in SAID and sequence.summary is not None:
+                yield from texts_said(self.chunk(place).python_values())
 
     def _read_logs(self) -> RunState:
         """Go back to the truth: what the index has of this run is damaged."""
