@@ -46,6 +46,8 @@ def archive() -> Path:
     """Return the source distribution, fetched if need be."""
     given = os.environ.get("AIM_SDIST")
     if given:
+        if not Path(given).is_file():
+            sys.exit(f"AIM_SDIST names no file: {given}")
         return Path(given)
     if not (KEPT / ARCHIVE).exists():
         # pip asks the distribution for its metadata, and sets up what that needs: hence from source for aim alone.
