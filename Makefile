@@ -56,6 +56,7 @@ upstream: $(VENV)/stamp-dev
 crash: $(VENV)/stamp-dev
 	@echo "==> running the crash campaign"
 	@$(BIN)/python tools/crash/sigkill.py
+	@$(BIN)/python tools/crash/damage.py
 
 fuzz: $(VENV)/stamp-dev
 	@echo "==> throwing random questions at the sandbox and the prefilter"

@@ -80,6 +80,32 @@ def test_damage_in_the_middle_is_told_with_its_place_and_the_rest_is_read(what: 
     assert damage[0].end > damage[0].start
 
 
+@pytest.mark.parametrize("first", [0, 3, 40, 96])
+@pytest.mark.parametrize("at_once", [True, False])
+def test_lines_that_stand_twice_count_once(first: int, at_once: bool) -> None:
+    lines = log_of(100).splitlines(keepends=True)
+    cut = len(lines[first]) // 2
+    sector = b"".join(lines[first : first + 4])[cut:-5]  # as sectors do, it begins and ends within lines
+    data = b"".join(lines)
+    place = data.index(sector) + len(sector)
+    damaged = data[:place] + sector + data[place:]
+    kept: list[bytes] = []
+    position, chain, told = 0, 0, 0
+    while True:
+        end = len(damaged) if at_once else damaged.find(b"\n", place + len(sector)) + 1
+        rest = damaged[position : end if position < end else len(damaged)]
+        found, done, after, damage = sift(rest, chain, position, damaged[:position])
+        kept += [line for _, line in found]
+        told += len(damage)
+        if not done:
+            break
+        assert after is not None
+        position, chain = position + done, after
+    assert kept == [line for line in lines if line in set(kept)]
+    assert len(kept) >= 98
+    assert told
+
+
 def test_a_tail_that_does_not_fit_is_left_for_later() -> None:
     data = log_of(20)
     last = data[data.rfind(b"\n", 0, -1) + 1 :]

@@ -121,28 +121,35 @@ def whole_chunk_holds(chunk: bytes, crc: int) -> bool:
 
 
 def sift(
-    chunk: bytes, crc: int | None, start: int
+    chunk: bytes, crc: int | None, start: int, before: bytes = b""
 ) -> tuple[list[tuple[int, bytes]], int, int | None, list[Damage]]:
     """Take the intact lines out of a damaged chunk.
 
-    `start` is the chunk's offset in the file, `crc` the chain up to there (None: not known). Returns the
+    `start` is the chunk's offset in the file, `crc` the chain up to there (None: not known), `before` some of
+    what stands before it. Returns the
     intact lines with their offsets in the file, the bytes dealt with (up to the end of the last intact line),
     the CRC there, and the damage met on the way. What follows the last intact line is left: it may be a line
-    that is still being written.
+    that is still being written. Behind damage, a line that was met before (its sector was written to a second
+    place) is damage too.
     """
     lines: list[tuple[int, bytes]] = []
     damage: list[Damage] = []
     done = position = 0
     claim = crc  # the chain up to `position`: known, claimed by a bad line, or unknown
+    met: set[bytes] | None = None  # the lines before, once there has been damage
     while True:
         end = chunk.find(b"\n", position) + 1
         if end == 0:
             break
         line = chunk[position:end]
-        if claim is not None and holds(line, claim):
+        if position > done and met is None:
+            met = {known for _, known in lines}.union(before.splitlines(keepends=True))
+        if claim is not None and holds(line, claim) and (met is None or line not in met):
             if position > done:
                 damage.append(Damage(start + done, start + position, "checksum mismatch"))
             lines.append((start + position, line))
+            if met is not None:
+                met.add(line)
             done = end
             crc = claim = _after(line)
         else:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
@@ -16,9 +17,10 @@ from .errors import FormatVersionError
 from .lines import LINE_LIMIT, LOG_FORMAT, Damage, chain_after, sift, whole_chunk_holds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 CHUNK_BYTES = 4 * 1024 * 1024
+BEFORE_BYTES = 64 * 1024  # that are looked at again where there is damage
 UNKNOWN = -1  # in place of a CRC: behind damage without a readable line, nothing is known of the chain
 
 _TAIL = 16  # bytes that the digits of a CRC, and what stands around them, fit into
@@ -112,14 +114,14 @@ def _parse_some(fd: int, position: Position, size: int, chunk: int) -> tuple[byt
     while True:
         covered = position.offset + chunk >= size
         data = _whole_lines(fd, position.offset, min(size - position.offset, chunk))
-        batch = parse(data, position)
+        batch = parse(data, position, partial(_before, fd, position.offset))
         if covered or not data or batch.position != position or len(data) > LINE_LIMIT:
             return data, batch, covered
         chunk = 2 * max(chunk, len(data))
 
 
-def parse(data: bytes, position: Position) -> Batch:
-    """Decode whole lines that stand at `position` in a log."""
+def parse(data: bytes, position: Position, before: Callable[[], bytes] = bytes) -> Batch:
+    """Decode whole lines that stand at `position` in a log; `before` gives some of what stands before them."""
     batch = Batch(position=position)
     if not data:
         return batch
@@ -132,13 +134,19 @@ def parse(data: bytes, position: Position) -> Batch:
             rows = _decode_each(_numbered(data, position.offset), batch.damage)
     else:
         known = None if position.crc == UNKNOWN else position.crc
-        kept, done, after, batch.damage = sift(data, known, position.offset)
+        kept, done, after, batch.damage = sift(data, known, position.offset, before())
         batch.position = Position(position.offset + done, UNKNOWN if after is None else after)
         rows = _decode_all(b"".join(line for _, line in kept))
         if rows is None:
             rows = _decode_each(kept, batch.damage)
     _sort_rows(rows, batch)
     return batch
+
+
+def _before(fd: int, offset: int) -> bytes:
+    """Return what a sector that was written to a second place may have in common with what stands before it."""
+    start = max(offset - BEFORE_BYTES, 0)
+    return os.pread(fd, offset - start, start)
 
 
 def _crc_before(fd: int, offset: int) -> int:
