@@ -3,11 +3,16 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
+TORCH_VENV := .venv-torch
+TORCH := $(if $(filter Linux,$(shell uname)),torch==2.13.0+cpu,torch)
+TORCH_INDEX := https://download.pytorch.org/whl/cpu
+TORCH_PIP := $(TORCH_VENV)/bin/python -m pip --disable-pip-version-check --no-input install --quiet
 PYTEST := $(BIN)/python -m pytest -n auto --dist loadfile
 
-.PHONY: help demo test check bench bench-large crash fuzz wheel clean
+.PHONY: help demo examples examples-without-torch test check bench bench-large crash fuzz wheel clean
 help:
 	@echo "make demo    train a sweep, kill a run, index, query, check the claims (leaves ./demo-repo)"
+	@echo "make examples  run the scripts in examples/ (leaves ./example-repo; PyTorch comes into $(TORCH_VENV))"
 	@echo "make test    run every test"
 	@echo "make check   ruff, mypy --strict, house rules"
 	@echo "make crash   the long crash campaign (minutes)"
@@ -34,6 +39,23 @@ $(VENV)/stamp-%: pyproject.toml | $(BIN)/python
 demo: $(VENV)/stamp-demo
 	@echo "==> running the demo"
 	@$(BIN)/python tools/demo/main.py
+
+examples: examples-without-torch $(TORCH_VENV)/stamp
+	@if [ -e $(TORCH_VENV)/stamp ]; then echo "==> examples/pytorch.py"; $(TORCH_VENV)/bin/python examples/pytorch.py; \
+	  else echo "==> examples/pytorch.py is skipped: PyTorch could not be installed, for the reason above"; fi
+	@echo "==> to see what they logged: $(BIN)/runstone runs ls --repo example-repo"
+
+examples-without-torch: $(VENV)/stamp-examples
+	@set -e; for name in plain processes media resume; do \
+	  echo "==> examples/$$name.py"; $(BIN)/python examples/$$name.py; done
+
+# PyTorch is large, so it gets an environment of its own. PyPI has it for Linux with 3 GB of libraries for GPUs only;
+# the build for CPUs comes from PyTorch's index, where pip does not know of another place. It is no error if there is none.
+$(TORCH_VENV)/stamp: pyproject.toml | $(BIN)/python
+	@echo "==> installing PyTorch for CPUs into $(TORCH_VENV) (200 MB to download)"
+	@rm -f $@; $(BIN)/python -m venv --clear $(TORCH_VENV) && \
+	  { $(TORCH_PIP) '$(TORCH)' 2>/dev/null || $(TORCH_PIP) --extra-index-url $(TORCH_INDEX) '$(TORCH)'; } && \
+	  $(TORCH_PIP) -e '.[demo]' && touch $@ || true
 
 test: $(VENV)/stamp-dev
 	@echo "==> running every test"
@@ -69,4 +91,4 @@ wheel: $(VENV)/stamp-dev
 	@$(PIP) wheel --quiet --no-deps --wheel-dir dist .
 
 clean:
-	rm -rf $(VENV) dist demo-repo .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(TORCH_VENV) dist demo-repo example-repo .pytest_cache .mypy_cache .ruff_cache .hypothesis
