@@ -182,7 +182,7 @@ class StoredRun(Run):
     """
 
     def __init__(self, repo: Repo, record: Record) -> None:
-        self.hash = record.hash  # it is there: the base class need not look
+        self._hash = record.hash  # it is there: the base class need not look
         self._bind(repo.layout, read_only=True)
         self.repo = repo
         self._record = record

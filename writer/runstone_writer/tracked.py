@@ -64,7 +64,10 @@ def _encoded_number(value: Any) -> Any:
             value = value[0]
         number = value if isinstance(value, int | float) else as_number(value)
         if number is None:
-            raise UsageError(f"Input type {kind} is neither python number nor AimObject")
+            raise UsageError(
+                f"Input type {kind} is neither python number nor AimObject",
+                hint="Wrap it: Text(string), Image(array), Distribution(numbers); or keep it as a parameter.",
+            )
         value = float(number) if isinstance(number, float) else int(number)
     if isinstance(value, float):
         return value if value - value == 0.0 else repr(value)
