@@ -3,11 +3,15 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
+TORCH_VENV := .venv-torch
+TORCH := $(if $(filter Linux,$(shell uname)),torch==2.13.0+cpu,torch)
+TORCH_PIP := $(TORCH_VENV)/bin/python -m pip --disable-pip-version-check --no-input install --quiet
 PYTEST := $(BIN)/python -m pytest -n auto --dist loadfile
 
-.PHONY: help demo test check upstream bench bench-large crash fuzz wheel clean
+.PHONY: help demo examples examples-without-torch test check upstream bench bench-large crash fuzz wheel clean
 help:
 	@echo "make demo    train a sweep, kill a run, index, query, check the claims (leaves ./demo-repo)"
+	@echo "make examples  run the scripts in examples/ (leaves ./example-repo; PyTorch comes into $(TORCH_VENV))"
 	@echo "make test    run every test"
 	@echo "make check   ruff, mypy --strict, house rules"
 	@echo "make upstream  run Aim's own tests against Runstone (AIM_SDIST=archive where there is no network)"
@@ -35,6 +39,23 @@ $(VENV)/stamp-%: pyproject.toml | $(BIN)/python
 demo: $(VENV)/stamp-demo
 	@echo "==> running the demo"
 	@$(BIN)/python tools/demo/main.py
+
+examples: examples-without-torch $(TORCH_VENV)/stamp
+	@if [ -e $(TORCH_VENV)/stamp ]; then echo "==> examples/pytorch.py"; $(TORCH_VENV)/bin/python examples/pytorch.py; \
+	  else echo "==> examples/pytorch.py is skipped: PyTorch could not be installed, for the reason above"; fi
+	@echo "==> to see what they logged: $(BIN)/runstone runs ls --repo example-repo"
+
+examples-without-torch: $(VENV)/stamp-examples
+	@set -e; for name in plain processes media resume; do \
+	  echo "==> examples/$$name.py"; $(BIN)/python examples/$$name.py; done
+
+# PyTorch is large, so it gets an environment of its own. PyPI has it for Linux with 3 GB of libraries for GPUs only;
+# the build for CPUs is taken where pip knows of it. It is no error if there is none.
+$(TORCH_VENV)/stamp: pyproject.toml | $(BIN)/python
+	@echo "==> installing $(TORCH) into $(TORCH_VENV)"
+	@rm -f $@; $(BIN)/python -m venv --clear $(TORCH_VENV) && $(TORCH_PIP) '$(TORCH)' && \
+	  $(TORCH_PIP) -e '.[demo]' && touch $@ || \
+	  echo "pip finds no $(TORCH) here. PyPI's own build, which is larger: make TORCH=torch examples"
 
 test: $(VENV)/stamp-dev
 	@echo "==> running every test"
@@ -75,4 +96,4 @@ wheel: $(VENV)/stamp-dev
 	@$(PIP) wheel --quiet --no-deps --wheel-dir dist .
 
 clean:
-	rm -rf $(VENV) dist demo-repo .upstream .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(TORCH_VENV) dist demo-repo example-repo .upstream .pytest_cache .mypy_cache .ruff_cache .hypothesis

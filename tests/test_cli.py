@@ -283,3 +283,11 @@ def test_fsck_notices_an_index_that_is_damaged(repo):
     assert "`runstone reindex` makes it anew" in done.stdout
     runstone("reindex", "--repo", path)
     assert "No damage." in runstone("fsck", "--repo", path).stdout
+
+
+def test_python_runs_it_as_a_module(tmp_path):
+    command = [sys.executable, "-m", "runstone", "init", "--json"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert lines_of_json(done.stdout) == [{"repo": str(tmp_path / ".runstone"), "created": True}]
+    done = subprocess.run([*command[:3], "--help"], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("Usage: runstone [OPTIONS] COMMAND")

@@ -35,7 +35,9 @@ def test_gc_asks_and_removes(repo):
     done = runstone("gc", "--now", "--repo", path, text="y\n")
     assert done.stdout.startswith("Removed 1 run (")
     assert not folder(path, hashes["b"]).exists()
-    assert "there is no run" in runstone("runs", "restore", hashes["b"], "--repo", path, code=1).stderr
+    assert (
+        "there is no deleted run" in runstone("runs", "restore", hashes["b"], "--repo", path, code=1).stderr
+    )
     assert len(lines_of_json(runstone("runs", "ls", "--json", "--repo", path).stdout)) == 2
 
 
@@ -98,6 +100,7 @@ def test_history_shows_each_value(tmp_path):
         runstone("history", run.hash, "best", "--of", "tags", "--json", "--repo", tmp_path).stdout
     )
     assert row["value"] is True
+    assert runstone("history", run.hash, "lr", "--repo", tmp_path).stderr == "The run never had 'lr'.\n"
     everything = runstone("history", run.hash, "--repo", tmp_path).stdout
     assert "\x1b" not in everything
     assert "opened" in everything

@@ -25,7 +25,14 @@ def test_query_shows_a_table_of_what_tells_the_runs_apart(repo):
     path, hashes = repo
     done = runstone("query", "run.hparams.learning_rate > 0.1", "--repo", path)
     head, unit, rule, *rows = done.stdout.splitlines()
-    assert f"{head} {unit}".split() == ["hparams.", "hash", "name", "experiment", "created", "learning_rate"]
+    assert f"{head} {unit}".split() == [
+        "hparams.",
+        "hash",
+        "name",
+        "experiment",
+        "creation_time",
+        "learning_rate",
+    ]
     assert set(rule) == {"─"}
     assert [row.split()[:3] for row in rows] == [[hashes[n][:8], n, "exp"] for n in "cb"]
     assert [row.split()[-1] for row in rows] == ["0.3", "0.2"]

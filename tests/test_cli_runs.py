@@ -133,12 +133,13 @@ def test_a_run_that_is_not_there_is_told(repo, text):
         ["runs", "show"],
         ["runs", "rm", "--yes"],
         ["runs", "archive"],
-        ["runs", "restore"],
         ["tail"],
     ):
         done = runstone(*command, "--repo", repo[0], "--", text, code=1)
         assert done.stderr.startswith(f"runstone: there is no run {text!r}")
         assert "`runstone runs ls` lists the runs." in done.stderr
+    done = runstone("runs", "restore", "--repo", repo[0], "--", text, code=1)
+    assert done.stderr.startswith(f"runstone: there is no deleted run {text!r}")
 
 
 def test_runs_rm_asks_and_deletes(repo):
@@ -352,7 +353,67 @@ def test_objects_are_shown_by_what_is_known_of_them(tmp_path):
         table = runstone(*command, cwd=tmp_path, COLUMNS="200").stdout
         assert "<Image 3x2 png" in table
         assert harmless(table)
-    for option in ((), ("--json",)):
-        tail = runstone("tail", run.hash, "--no-follow", *option, cwd=tmp_path).stdout
-        assert re.search(r"""'data': 'b'|"data":"b\"""", tail)
-        assert harmless(tail)
+    text, data = (
+        runstone("tail", run.hash, "--no-follow", *option, cwd=tmp_path).stdout
+        for option in ((), ("--json",))
+    )
+    assert "sample = <Image 3x2 png 'c\\x1b[31m'>\n" in text
+    assert "texts{} step 0 = [Text('a'), Text('b')]\n" in text
+    assert '"type":"text","step":0,"value":[{"data":"a"},{"data":"b"}]' in data
+    assert harmless(text)
+    assert harmless(data)
+
+
+def test_of_a_long_list_of_objects_tail_shows_the_first_and_json_all(tmp_path):
+    with Run(repo=tmp_path, **QUIET) as run:
+        run.track([Text(str(number)) for number in range(1500)], name="texts")
+    text = runstone("tail", run.hash, "--no-follow", "--repo", tmp_path).stdout
+    assert "texts{} step 0 = [Text('0'), Text('1'), Text('2'), and 1,497 more]\n" in text
+    events = lines_of_json(runstone("tail", run.hash, "--no-follow", "--json", "--repo", tmp_path).stdout)
+    (point,) = (event for event in events if event["event"] == "point")
+    assert point["value"] == [{"data": str(number)} for number in range(1500)]
+
+
+def test_runs_show_has_the_sequences_of_objects(tmp_path):
+    with Run(repo=tmp_path, **QUIET) as run:
+        run.track(1.0, name="loss")
+        for step in (2, 5):
+            run.track([Image(np.zeros((2, 3), np.uint8))], name="faces", step=step, context={"subset": "val"})
+        run.track(Text("t"), name="guess")
+        run.log_info("not an object of anybody's")
+    (told,) = lines_of_json(runstone("runs", "show", run.hash, "--json", "--repo", tmp_path).stdout)
+    faces = {"name": "faces", "type": "image", "context": {"subset": "val"}}
+    guess = {"name": "guess", "type": "text", "context": {}}
+    assert told["sequences"] == [
+        faces | {"count": 2, "first_step": 2, "last_step": 5},
+        guess | {"count": 1, "first_step": 0, "last_step": 0},
+    ]
+    rows = [
+        line.split() for line in runstone("runs", "show", run.hash, "--repo", tmp_path).stdout.splitlines()
+    ]
+    assert ["faces", "image", "subset=val", "2", "5"] in rows
+    assert ["guess", "text", "-", "1", "0"] in rows
+
+
+def test_runs_show_has_the_metrics_of_the_system_behind_the_others(tmp_path):
+    with Run(repo=tmp_path, **QUIET) as run:
+        run.track(5.0, name="__system__cpu")
+        run.track(1.0, name="zeta")
+    shown = runstone("runs", "show", run.hash, "--repo", tmp_path).stdout
+    assert shown.index("\nzeta") < shown.index("\n__system__cpu")
+
+
+def test_deleted_runs_are_listed_until_they_are_restored(repo):
+    path, hashes = repo
+    for name in ("b", "a"):
+        runstone("runs", "rm", hashes[name], "--yes", "--repo", path)
+    told = lines_of_json(runstone("runs", "ls", "--deleted", "--json", "--repo", path).stdout)
+    assert [(row["hash"], row["name"]) for row in told] == [(hashes["a"], "a"), (hashes["b"], "b")]
+    assert all(row["deleted_time"] > row["creation_time"] for row in told)
+    assert hashes["a"][:8] in runstone("runs", "ls", "--deleted", "--limit", "1", "--repo", path).stdout
+    for name in ("b", "a"):
+        runstone("runs", "restore", hashes[name], "--repo", path)
+    assert runstone("runs", "ls", "--deleted", "--json", "--repo", path).stdout == ""
+    done = runstone("runs", "restore", hashes["a"][:12], "--repo", path, code=2)
+    assert done.stderr == f"runstone: run {hashes['a']} is not deleted\n"
+    runstone("runs", "ls", "--deleted", "--status", "running", "--repo", path, code=2)

@@ -21,6 +21,7 @@ from runstone import (
     Run,
     StoreError,
     UsageError,
+    ValueTypeError,
 )
 from runstone_indexer.indexer import Indexer
 from runstone_query import snapshot
@@ -652,3 +653,13 @@ def test_many_writers_and_readers_agree_in_the_end(tmp_path, kind, opened):
         assert repo.get_run(one.hash).active
         other.end()
     wait_until(lambda: repo.get_run(one.hash).status == "finished")
+
+
+@pytest.mark.parametrize("call", ["delete_runs", "restore_runs", "copy_runs", "move_runs"])
+def test_a_hash_is_not_taken_for_a_list_of_letters(tmp_path, call):
+    run_hash = make_run(tmp_path / "repo", "a").hash
+    repo, dest = Repo(tmp_path / "repo", index=False), Repo(tmp_path / "dest", init=True)
+    more = (dest,) if call in ("copy_runs", "move_runs") else ()
+    with pytest.raises(ValueTypeError, match="come as a list"):
+        getattr(repo, call)(run_hash, *more)
+    assert repo.list_all_runs() == [run_hash]

@@ -649,3 +649,61 @@ def test_a_close_that_was_cut_short_can_be_repeated(tmp_path: Path) -> None:
             run.close()
         assert run.end_time is not None
         assert not run._finalizer.alive
+
+
+def test_the_hash_of_a_run_cannot_be_changed(run: Run) -> None:
+    before = run.hash
+    with pytest.raises(AttributeError):
+        run.hash = "another"  # type: ignore[misc]
+    assert run.hash == before
+
+
+@pytest.mark.parametrize("address", ["aim://localhost:53800", "http://host/experiments"])
+def test_an_address_is_no_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match="is an address"):
+        Run(repo=address, **QUIET)
+    with pytest.raises(UsageError, match="is an address"):
+        Repo(address, init=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("interval", ["10", [10], object()])
+def test_a_wrong_interval_is_refused_before_there_is_a_run(tmp_path: Path, interval: Any) -> None:
+    with pytest.raises(TypeError, match="system_tracking_interval is a number of seconds"):
+        Run(repo=tmp_path, system_tracking_interval=interval)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("interval", [np.int64(0), np.float32(-1), 0, -5.0, math.inf])
+def test_an_interval_out_of_range_turns_system_metrics_off(tmp_path: Path, interval: Any) -> None:
+    with Run(repo=tmp_path, capture_terminal_logs=False, system_tracking_interval=interval) as run:
+        pass
+    assert run.metrics() == []
+
+
+def test_going_on_with_a_deleted_run_is_told(tmp_path: Path) -> None:
+    with Run(repo=tmp_path, **QUIET) as run:
+        run.track(1.0, name="loss")
+    repo = Repo(tmp_path, index=False)
+    repo.delete_run(run.hash)
+    with Run(run.hash, repo=tmp_path, **QUIET) as again:
+        with pytest.warns(RuntimeWarning, match="was deleted"):
+            again.track(2.0, name="loss")
+        again.track(3.0, name="loss")
+    assert repo.restore_run(run.hash)
+    assert points(tmp_path, run) == ([0, 1, 2], [1.0, 2.0, 3.0])
+
+
+@pytest.mark.parametrize("value", ["yes", "", None, 2])
+def test_archived_is_true_or_false(run: Run, value: Any) -> None:
+    with pytest.raises(TypeError, match="archived is True or False"):
+        run.archived = value
+    run.archived = np.bool_(True)  # type: ignore[assignment]
+    assert run.archived is True
+
+
+def test_a_tag_is_not_empty(run: Run) -> None:
+    with pytest.raises(UsageError, match="cannot be empty"):
+        run.add_tag("")
+    assert run.tags == []

@@ -430,3 +430,14 @@ def test_a_data_frame_may_be_changed(metric):
     frame["value"] += 1
     assert found.values.tolist() == [1.0, 2.0]
     assert isinstance(frame, pd.DataFrame)
+
+
+@pytest.mark.parametrize("size", [1.5, "3", None])
+def test_the_size_of_a_sample_is_a_whole_number(tmp_path, size):
+    with Run(repo=tmp_path, **QUIET) as run:
+        for step in range(5):
+            run.track(1.0 * step, name="loss")
+    data = run.get_metric("loss").data
+    with pytest.raises(TypeError, match="a whole number"):
+        data.sample(size)
+    assert data.sample(np.int64(2)).indices_list() == [0, 4]

@@ -320,3 +320,16 @@ def test_a_parameter_called_like_a_property_does_not_hide_it(tmp_path, opened):
     row = opened().get_run(run.hash).dataframe().iloc[0]
     assert (row["name"], row["params.name"]) == (f"Run: {run.hash}", "parameter")
     assert (row["hash"], row["params.hash"]) == (run.hash, "parameter")
+
+
+@pytest.mark.parametrize("context", ["val", ["subset"], 5, ""])
+def test_what_is_no_dictionary_is_no_context(tmp_path, context):
+    with Run(repo=tmp_path, **QUIET) as run:
+        run.track(1.0, name="loss", context={"subset": "val"})
+    stored = Repo(tmp_path, index=False).get_run(run.hash)
+    for asked in (run, stored):
+        with pytest.raises(TypeError, match="a context is a dictionary"):
+            asked.get_metric("loss", context)
+        with pytest.raises(TypeError, match="a context is a dictionary"):
+            asked.get_sequence("loss", context)
+    assert stored.get_metric("loss", {"subset": "val"}).values.values_list() == [1.0]

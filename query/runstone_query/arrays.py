@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from runstone_indexer.chunk import OBJECT, Chunk, part_of, take
 from runstone_indexer.chunk import between as chunk_between
-from runstone_writer.errors import UsageError
+from runstone_writer.errors import UsageError, ValueTypeError
 
 Array = NDArray[Any]
 Column = Literal["values", "epochs", "timestamps"]
@@ -198,8 +198,10 @@ class SequenceData:
         """Return `k` points (all, if there are fewer), evenly spread from the first to the last.
 
         They are points that were tracked, in order; the last one is always among them. Raises UsageError for a
-        negative number.
+        negative number, ValueTypeError for what is no whole number.
         """
+        if not hasattr(k, "__index__"):
+            raise ValueTypeError(f"the size of a sample is a whole number, not {k!r}")
         if k < 0:
             raise UsageError(f"a sample has 0 points or more, not {k}")
         chunk = self._load()

@@ -17,6 +17,7 @@ from runstone_writer.errors import (
     ReadOnlyError,
     RunstoneError,
     UsageError,
+    ValueTypeError,
 )
 from runstone_writer.layout import Layout, find_repo, is_safe_hash, open_repo, repo_root
 
@@ -473,6 +474,10 @@ class Repo:
 
 def _each(runs: Iterable[str], act: Callable[[str], bool | None], what: str) -> tuple[bool, list[str]]:
     """Do something to each run; return whether all went well, and for which it did not (False, or an error)."""
+    if isinstance(runs, str):  # whose letters would be taken for hashes
+        raise ValueTypeError(
+            f"run hashes come as a list, not as a string: {runs!r}", hint=f"Write [{runs!r}]."
+        )
     left = []
     for run in runs:
         try:

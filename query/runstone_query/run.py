@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
-from runstone_writer.errors import ReadOnlyError, StoreError
+from runstone_writer.errors import ReadOnlyError, StoreError, ValueTypeError
 from runstone_writer.layout import Layout
 from runstone_writer.liveness import Status, status_of
 from runstone_writer.log import LogWriter
@@ -57,7 +57,7 @@ class Run(WritingRun):
 
     def get_metric(self, name: str, context: Context | dict[str, Any] | None = None) -> Metric | None:
         """Return the metric of that name and context, or None."""
-        wanted = context or {}
+        wanted = _wanted(context)
         found = (metric for metric in self.metrics() if metric.name == name and metric.context == wanted)
         return next(found, None)
 
@@ -98,7 +98,7 @@ class Run(WritingRun):
     def _get(self, entity: str | None, name: str, context: Context | dict[str, Any] | None) -> Any:
         from .results import sequences_of  # noqa: PLC0415
 
-        wanted = context or {}
+        wanted = _wanted(context)
         found = (s for s in sequences_of(self._stored(), entity) if s.name == name and s.context == wanted)
         return next(found, None)
 
@@ -187,7 +187,7 @@ class StoredRun(Run):
     """
 
     def __init__(self, repo: Repo, record: Record) -> None:
-        self.hash = record.hash  # it is there: the base class need not look
+        self._hash = record.hash  # it is there: the base class need not look
         self._bind(repo.layout, read_only=True)
         self.repo = repo
         self._record = record
@@ -227,6 +227,18 @@ class StoredRun(Run):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _stored_again, (self._layout.root, self.hash, self.repo.read_only)
+
+
+def _wanted(context: Any) -> Mapping[str, Any]:
+    """Return the context that is asked for. Raises ValueTypeError for what cannot be one."""
+    if context is None:
+        return {}
+    if not isinstance(context, Mapping):
+        raise ValueTypeError(
+            f"a context is a dictionary, not {type(context).__name__}: {context!r}",
+            hint='Write {"subset": "val"}.',
+        )
+    return context
 
 
 def _own_type(name: str) -> str:

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from .replay import Replay, replay, with_unwritten
-from .state import RunState, WriterState
+from .state import RunState, Sequence, WriterState
 
 if TYPE_CHECKING:
     from .layout import Layout
     from .log import LogWriter
+
+
+def known_before(state: RunState, name: str, context: Any) -> Sequence | None:
+    """Return what a resumed run has of a sequence. Warns if it is a run that nothing shows."""
+    if state.deleted:
+        warnings.warn(
+            f"run {state.run} was deleted: what it logs is kept, but nothing shows it. "
+            f"`runstone runs restore {state.run}` brings it back.",
+            RuntimeWarning,
+            stacklevel=6,
+        )
+    return state.find(name, context)
 
 
 class History:

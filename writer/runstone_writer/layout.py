@@ -131,8 +131,17 @@ def find_repo(start: str | os.PathLike[str] | None = None) -> str | None:
 
 
 def repo_root(path: str | os.PathLike[str]) -> str:
-    """Return the ``.runstone`` folder that `path` means: itself, or the one inside it."""
-    text = os.path.abspath(os.path.expanduser(os.fspath(path)))
+    """Return the ``.runstone`` folder that `path` means: itself, or the one inside it.
+
+    Raises UsageError for an address such as ``aim://host:53800``: a folder of that name is nobody's wish.
+    """
+    given = os.fspath(path)
+    if isinstance(given, str) and "://" in given:
+        raise UsageError(
+            f"a repository is a folder, and this is an address: {given}",
+            hint="Log to a folder, and copy it by `runstone backup` or rsync, while runs are being written or later.",
+        )
+    text = os.path.abspath(os.path.expanduser(given))
     return text if os.path.basename(text) == FOLDER else os.path.join(text, FOLDER)
 
 

@@ -8,7 +8,7 @@ import warnings
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from .errors import MissingKeyError, ValueTypeError
+from .errors import MissingKeyError, UsageError, ValueTypeError
 from .values import decode, encode
 
 if TYPE_CHECKING:
@@ -27,13 +27,18 @@ class Note(NamedTuple):
 class Properties:
     """The part of a run that may be changed at any time, by whoever has the repository."""
 
-    hash: str
+    _hash: str
 
     def _fresh_state(self) -> RunState:
         raise NotImplementedError
 
     def _edit(self, event: str, **fields: Any) -> None:
         raise NotImplementedError
+
+    @property
+    def hash(self) -> str:
+        """What the run is found by. It never changes."""
+        return self._hash
 
     @property
     def props(self) -> Self:
@@ -77,6 +82,8 @@ class Properties:
 
     @archived.setter
     def archived(self, value: bool) -> None:
+        if value not in (True, False):
+            raise ValueTypeError(f"archived is True or False, not {type(value).__name__}: {value!r}")
         self._edit("prop", name="archived", value=bool(value))
 
     # -- tags ------------------------------------------------------------------------------------------
@@ -89,6 +96,8 @@ class Properties:
     def add_tag(self, value: str) -> None:
         """Put a tag on the run. One that is there already stays, with a warning."""
         text = checked_name(value, "tag of a run")
+        if not text:
+            raise UsageError("a tag cannot be empty")
         if text in self.tags:
             warnings.warn(f"run {self.hash} has the tag {text!r} already", UserWarning, stacklevel=2)
             return

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from .history import History
     from .media.blob import Blob
-    from .state import RunState
+    from .state import RunState, Sequence
     from .uploads import Uploads
     from .values import Marks
 
@@ -108,7 +108,8 @@ class Run(Messages, Artifacts):
         durability: Durability = "written",
     ) -> None:
         del force_resume
-        self.hash, may_create = _chosen(run_hash, create, read_only)
+        system.check_interval(system_tracking_interval)
+        self._hash, may_create = _chosen(run_hash, create, read_only)
         self._bind(_layout_of(repo, read_only), read_only)
         if not may_create and not os.path.isdir(self._layout.run_folder(self.hash)):
             raise MissingRunError(
@@ -249,7 +250,7 @@ class Run(Messages, Artifacts):
         identity = sequence_identity(name, encoded)
         series = self._known.get(identity)
         if series is None:
-            known = self._fresh_state().find(name, encoded) if self._resumed else None
+            known = _known_before(self._fresh_state(), name, encoded) if self._resumed else None
             start = 0 if known is None or known.summary is None else known.summary + 1
             there = kind if known is None else known.kind
             check_kind(name, there, kind, value)
@@ -464,6 +465,12 @@ def _history(layout: Layout, run: str) -> History:
     return History(layout, run)
 
 
+def _known_before(state: RunState, name: str, context: Any) -> Sequence | None:
+    from .history import known_before  # noqa: PLC0415 - loaded by whatever made the state
+
+    return known_before(state, name, context)
+
+
 def _chosen(run_hash: str | None, create: bool, read_only: bool) -> tuple[str, bool]:
     """Return the hash of the run to open, and whether it need not be there yet."""
     if run_hash is not None:
@@ -498,7 +505,7 @@ def _reopened(kind: type[Run], run_hash: str, repo: str, durability: Durability,
         if (run.hash, run._layout.root) == (run_hash, repo) and run._log is not None and not run._closed:
             return run
     run = _kept[run_hash, repo] = kind.__new__(kind)
-    run.hash = run_hash
+    run._hash = run_hash
     run._bind(open_repo(repo), read_only=False)
     run._resumed, run._durability = False, durability
     run._open(parent)

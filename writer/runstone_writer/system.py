@@ -10,6 +10,8 @@ import weakref
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from .errors import ValueTypeError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -91,9 +93,18 @@ class Sampler:
             return True
 
 
+def check_interval(interval: Any) -> None:
+    """Raise ValueTypeError for what is neither a number of seconds nor None."""
+    if interval is not None and not hasattr(interval, "__float__"):
+        raise ValueTypeError(
+            f"system_tracking_interval is a number of seconds, not {type(interval).__name__}: {interval!r}",
+            hint="None turns system metrics off.",
+        )
+
+
 def start(run: Run, interval: Any) -> Sampler | None:
     """Start sampling for `run`; None if `interval` is None or not between a tenth of a second and a day."""
-    if not isinstance(interval, int | float) or not SHORTEST_INTERVAL <= interval <= LONGEST_INTERVAL:
+    if interval is None or not SHORTEST_INTERVAL <= interval <= LONGEST_INTERVAL:
         return None
     return Sampler(run, interval)
 

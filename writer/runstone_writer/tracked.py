@@ -66,11 +66,10 @@ def check_kind(name: str | None, has: str, kind: str, value: Any) -> None:
 
 
 def _no_number(value: Any) -> UsageError:
-    hint = "Numbers are tracked one by one; many at a time may be a Distribution or a parameter."
-    return UsageError(
-        f"Input type {type(value)} is neither python number nor AimObject",
-        hint=hint if isinstance(value, list | tuple) else "",
-    )
+    hint = "Wrap it: Text(string), Image(array), Distribution(numbers); or keep it as a parameter."
+    if isinstance(value, list | tuple):
+        hint = "Numbers are tracked one by one; many at a time may be a Distribution or a parameter."
+    return UsageError(f"Input type {type(value)} is neither python number nor AimObject", hint=hint)
 
 
 def _encoded_number(value: Any) -> Any:

@@ -11,7 +11,7 @@ from runstone_writer.values import show_key
 
 from .hashes import find_run
 from .options import json_option, repo_of, repo_option, time_option
-from .output import print_json
+from .output import note, print_json
 from .table import Column, print_table
 from .text import show_time
 
@@ -63,3 +63,5 @@ def history(
         for change in changes
     ]
     print_table(COLUMNS, rows)
+    if key is not None and not changes:
+        note(f"The run never had {key!r}.")

@@ -32,7 +32,7 @@ RUN_TABLE = {
     "hash": Column("hash", whole=True),
     "name": Column("name", least=16),
     "experiment": Column("experiment", rank=31),
-    "creation_time": Column("created", rank=30, whole=True),
+    "creation_time": Column("creation_time", rank=30, whole=True),
     "tags": Column("tags", rank=32),
 }
 METRIC_TABLE = {

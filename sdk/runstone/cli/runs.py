@@ -9,9 +9,13 @@ from typing import Any
 import click
 
 from runstone_query.frames import flat_params, run_row
+from runstone_query.results import sequences_of
 from runstone_query.run import StoredRun
+from runstone_query.sequences import ObjectSequence
+from runstone_writer import messages
 from runstone_writer.errors import MissingRunError
 
+from .deleted import find_deleted, list_deleted
 from .hashes import find_hash, find_run, short_hashes
 from .options import json_option, limit_option, repo_of, repo_option
 from .output import note, print_json
@@ -25,8 +29,8 @@ COLUMNS = {
     "status": Column("status", whole=True),
     "name": Column("name", least=20),
     "experiment": Column("experiment", rank=2),
-    "creation_time": Column("created", rank=1, whole=True),
-    "duration": Column("took", right=True, rank=3, whole=True),
+    "creation_time": Column("creation_time", rank=1, whole=True),
+    "duration": Column("duration", right=True, rank=3, whole=True),
     "tags": Column("tags", rank=4),
 }
 
@@ -44,16 +48,23 @@ def runs() -> None:
 @runs.command()
 @repo_option
 @click.option("--status", type=click.Choice(STATUSES), help="Only runs that are so.")
+@click.option("--deleted", is_flag=True, help="Runs that were deleted and can be restored.")
 @limit_option
 @json_option
-def ls(repo: str | None, status: str | None, limit: int | None, as_json: bool) -> None:
+def ls(repo: str | None, status: str | None, deleted: bool, limit: int | None, as_json: bool) -> None:
     """List all runs, newest first, archived ones included.
 
     \b
-    Example:
+    Examples:
       runstone runs ls --limit 20
+      runstone runs ls --deleted
     """
     opened = repo_of(repo)
+    if deleted:
+        if status:
+            raise click.UsageError("--deleted and --status exclude each other.")
+        list_deleted(opened, limit, as_json)
+        return
     total = 0
 
     def chosen() -> Iterator[dict[str, Any]]:
@@ -91,7 +102,7 @@ def _print_rows(rows: list[dict[str, Any]], shown: dict[str, Callable[[Any], str
 @repo_option
 @json_option
 def show(run_hash: str, repo: str | None, as_json: bool) -> None:
-    """Show one run: properties, parameters, metrics, notes, artifacts.
+    """Show one run: properties, parameters, metrics, images and the like, notes, artifacts.
 
     \b
     Example:
@@ -103,6 +114,12 @@ def show(run_hash: str, repo: str | None, as_json: bool) -> None:
         {"name": m.name, "context": m.context.to_dict()} | {name: m.summary(name) for name in SUMMARIES}
         for m in run.metrics()
     ]
+    sequences = [
+        {"name": s.name, "type": s.type, "context": s.context.to_dict()}
+        | {name: s.summary(name) for name in ("count", "first_step", "last_step")}
+        for s in sequences_of(run, None)
+        if isinstance(s, ObjectSequence) and s.type != messages.KIND
+    ]
     notes = [note._asdict() for note in run.notes]
     artifacts = [
         {"name": a.name, "size": a.size, "sha256": a.sha256, "uri": a.uri, "error": a.error}
@@ -111,7 +128,9 @@ def show(run_hash: str, repo: str | None, as_json: bool) -> None:
     if as_json:
         params = run.plain_params()
         print_json(
-            properties | {"params": params, "metrics": metrics, "notes": notes, "artifacts": artifacts}
+            properties
+            | {"params": params, "metrics": metrics, "sequences": sequences}
+            | {"notes": notes, "artifacts": artifacts}
         )
         return
     times = {"creation_time": show_time(run.creation_time), "end_time": show_time(run.end_time)}
@@ -123,7 +142,10 @@ def show(run_hash: str, repo: str | None, as_json: bool) -> None:
         print_table((Column("parameter"), Column("value")), params.items())
     if metrics:
         click.echo()
-        _print_metrics(metrics)
+        _print_metrics(sorted(metrics, key=lambda metric: metric["name"].startswith("__")))
+    if sequences:
+        click.echo()
+        _print_sequences(sequences)
     if artifacts:
         click.echo()
         columns = (Column("artifact"), Column("bytes", right=True, whole=True), Column("where"))
@@ -142,6 +164,13 @@ def _print_metrics(metrics: list[dict[str, Any]]) -> None:
     missing = print_table(columns, rows)
     if missing:
         note(f"No space for {', '.join(missing)}: --json has all.")
+
+
+def _print_sequences(sequences: list[dict[str, Any]]) -> None:
+    columns = [Column("sequence", least=16), Column("type", least=12), Column("context", least=14)]
+    columns += [Column(name, right=True, whole=True) for name in ("count", "last_step")]
+    rows = ([s["name"], s["type"], show_context(s["context"]), s["count"], s["last_step"]] for s in sequences)
+    print_table(columns, rows)
 
 
 @runs.command()
@@ -181,10 +210,7 @@ def restore(run_hashes: tuple[str, ...], repo: str | None, as_json: bool) -> Non
       runstone runs restore 3f2a9c
     """
     opened = repo_of(repo)
-    found = [
-        find_hash(opened.layout, run_hash, lambda name: not opened.run_exists(name))
-        for run_hash in run_hashes
-    ]
+    found = [find_deleted(opened, run_hash) for run_hash in run_hashes]
     for run_hash in found:
         if not opened.restore_run(run_hash):
             raise MissingRunError(f"there is no run {run_hash!r} in {opened.path}")

@@ -13,9 +13,11 @@ from runstone_indexer.summary import from_json
 from runstone_writer import messages
 from runstone_writer.errors import RunstoneError
 from runstone_writer.layout import Layout, log_order
+from runstone_writer.media.objects import restore, restore_point
 from runstone_writer.reader import START, Batch, Position, read_log
 from runstone_writer.state import RunState, WriterState
-from runstone_writer.values import decode, show_key
+from runstone_writer.tracked import NUMBER, TERMINAL
+from runstone_writer.values import Marks, decode, show_key
 
 from .hashes import find_hash
 from .options import json_option, layout_of, repo_option
@@ -23,6 +25,7 @@ from .output import note, print_json
 from .text import printable, show, show_path, show_time
 
 POLL_SECONDS = 0.2
+SHOWN = 3  # of the objects that are one point; --json has all
 CHUNK_BYTES = 256 * 1024  # read of each log at a time, so that the first lines come at once
 
 
@@ -46,7 +49,7 @@ def tail(run_hash: str, repo: str | None, follow: bool, as_json: bool) -> None:
     try:
         while True:
             for event in logs.new_events():
-                print_json(event) if as_json else click.echo(_line(event))
+                print_json(event) if as_json else click.echo(_line(event, layout))
             if not follow:
                 return
             time.sleep(POLL_SECONDS)
@@ -132,6 +135,7 @@ class _Logs:
             "event": "point",
             "name": sequence.name,
             "context": decode(sequence.context),
+            "type": sequence.kind,
             "step": row[1],
             "value": from_json(row[2]),
             "epoch": row[4] if len(row) > 5 else None,
@@ -148,7 +152,7 @@ def _time(event: Event) -> float:
     return time
 
 
-def _line(event: Event) -> str:
+def _line(event: Event, layout: Layout) -> str:
     match event["event"]:
         case "point" if event["name"] == messages.NAME:
             record = event["value"]
@@ -156,9 +160,11 @@ def _line(event: Event) -> str:
             text = f"{record['level']}: {decode(record['message'])}{f' ({args})' if args else ''}"
         case "point":
             context = ",".join(f"{key}={value}" for key, value in event["context"].items())
-            text = f"{event['name']}{{{context}}} step {event['step']} = {show(event['value'])}"
+            text = f"{event['name']}{{{context}}} step {event['step']} = {_value(event, layout)}"
         case "set":
-            text = f"{show_key(tuple(event['key']))} = {decode(event['value'])!r}"
+            marks: Marks = {}
+            value = decode(event["value"], marks)
+            text = f"{show_key(tuple(event['key']))} = {restore(layout, value, marks)!r}"
         case "unset":
             text = f"{show_key(tuple(event['key']))} deleted"
         case "prop":
@@ -174,6 +180,17 @@ def _line(event: Event) -> str:
         case kind:
             text = str(kind)
     return printable(f"{show_time(event['time'])}  {text}")
+
+
+def _value(event: Event, layout: Layout) -> str:
+    """The value of a point; an object by what is known of it, of many only the first ones."""
+    if event["type"] in (NUMBER, TERMINAL):
+        return show(event["value"])
+    value = restore_point(layout, event["type"], event["value"])
+    if not isinstance(value, list):
+        return repr(value)
+    rest = f", and {len(value) - SHOWN:,} more" if len(value) > SHOWN else ""
+    return f"[{', '.join(map(repr, value[:SHOWN]))}{rest}]"
 
 
 def _said(event: Event) -> str:

@@ -151,6 +151,7 @@ def _normal_format(name: str | None) -> str | None:
 def _from_file(path: str, wanted: str | None, quality: int, optimize: bool) -> tuple[Blob, Picture, str]:
     """Return the content to keep, the picture (for its properties) and the format."""
     from PIL import Image as Pillow  # noqa: PLC0415
+    from PIL import UnidentifiedImageError  # noqa: PLC0415
 
     blob = blob_of_file(path)
     try:
@@ -163,8 +164,10 @@ def _from_file(path: str, wanted: str | None, quality: int, optimize: bool) -> t
     except (OSError, SyntaxError, ValueError, Pillow.DecompressionBombError) as error:
         if isinstance(error, UsageError):
             raise
+        # Pillow names the object that it read from, which says nothing to anybody.
+        why = "it has no known format" if isinstance(error, UnidentifiedImageError) else str(error)
         raise UsageError(
-            f"{path} cannot be read as an image: {error}", hint="Give an image that Pillow can read."
+            f"{path} cannot be read as an image: {why}", hint="Give an image that Pillow can read."
         ) from error
 
 
