@@ -424,3 +424,17 @@ def test_every_listed_method_can_be_called() -> None:
             found = [guards.call_method(examples[kind], name, *arguments) for arguments in tries]
             named = guards.call_method(examples[kind], name, day=2)
             assert any(value is not None for value in [*found, named]), (kind, name)
+
+
+def test_a_text_compared_with_anything_else_takes_no_time() -> None:
+    budget = Budget()
+    guards = Guards(budget)
+    nested = (((1,) * 50,) * 50,) * 50
+    assert not guards.equal(nested, "text" * 1000)
+    assert guards.unequal("text" * 1000, nested)
+    assert guards.compare("<", nested, "text") is False
+    left = budget.fuel
+    assert not guards.equal(nested, [*nested])
+    assert left > budget.fuel  # what has to be read side by side is counted
+    budget.reset()
+    assert left == budget.fuel

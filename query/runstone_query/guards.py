@@ -124,8 +124,9 @@ class Guards:
 
     def _charge_comparison(self, left: Any, right: Any) -> None:
         """Both are read side by side, so the lighter one decides how long it takes."""
-        if type(left) is str and type(right) is str:
-            self.budget.scan(min(len(left), len(right)))
+        if type(left) is str or type(right) is str:  # a text is only ever compared with a text
+            if type(left) is type(right):
+                self.budget.scan(min(len(left), len(right)))
             return
         weight = self.budget.weigh(right)
         if weight > 64:
