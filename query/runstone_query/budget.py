@@ -148,7 +148,7 @@ class Budget:
             items = [*value.keys(), *value.values()]
         elif type(value) is slice:
             items = (value.start, value.stop, value.step)
-        self.fuel -= len(items) >> 2
+        self.fuel -= len(items) >> 1
         if self.fuel < 0:
             self.work(0)
         weight = 1
