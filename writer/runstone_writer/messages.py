@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 NAME = "__log_records"
 KIND = "log_record"
-LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
 class Messages(Properties):
