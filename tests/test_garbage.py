@@ -101,7 +101,7 @@ def test_what_was_deleted_long_ago_goes_without_a_word(repo):
 
 def test_a_run_that_was_written_after_its_deletion_is_young(tmp_path, repo):
     repo.delete_run(hash_of(1))
-    with Run(hash_of(1), repo=tmp_path, **QUIET) as run, pytest.warns(RuntimeWarning, match="was deleted"):
+    with pytest.warns(RuntimeWarning, match="was deleted"), Run(hash_of(1), repo=tmp_path, **QUIET) as run:
         run.track(1.0, name="late")
     done = repo.gc(grace=3600)
     assert done.runs == []

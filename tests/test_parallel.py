@@ -6,9 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from runstone import MissingRunError, Repo, Run, UsageError
+from runstone import Image, MissingRunError, Repo, Run, UsageError
+from runstone_indexer import Indexer
+from runstone_query.verify import verify
 
 TOP = Path(__file__).resolve().parent.parent
 QUIET = {"system_tracking_interval": None, "capture_terminal_logs": False}
@@ -209,3 +212,50 @@ def test_workers_of_a_pool_log_into_the_run_of_their_parent(tmp_path):
 @pytest.mark.checkout
 def test_every_example_of_the_page_was_run():
     assert len(EXAMPLES) == 3
+
+
+# -- what processes that do not know of each other may do ------------------------------------------------------------
+
+
+@pytest.mark.parametrize("numbers_first", [True, False])
+@pytest.mark.parametrize("indexed", [True, False])
+def test_one_name_for_numbers_and_for_images_is_two_sequences(tmp_path, numbers_first, indexed):
+    one = Run("shared", repo=tmp_path, create=True, **QUIET)
+    other = Run("shared", repo=tmp_path, create=True, **QUIET)
+    numbers, images = (one, other) if numbers_first else (other, one)
+    for step in range(3):
+        numbers.track(step * 0.5, name="loss", step=step)
+        images.track(Image(np.full((2, 2), step, np.uint8)), name="loss", step=step)
+    numbers.track(9.0, name="only", step=1)
+    one.close()
+    other.close()
+    if indexed:
+        Indexer(tmp_path).run_once()
+    repo = Repo(tmp_path)
+    run = repo.get_run("shared")
+    assert run.get_metric("loss").values.sparse_list() == ([0, 1, 2], [0.0, 0.5, 1.0])
+    shown = [image.to_pil_image().getpixel((0, 0)) for image in run.get_image_sequence("loss").values]
+    assert shown == [0, 1, 2]
+    for query, found in (("run.metrics['loss'].last == 1.0", 1), ("run.metrics['loss'].last * 1 == 1.0", 1)):
+        assert len(list(repo.query_runs(query))) == found
+    assert [m.run.hash for m in repo.query_metrics("metric.last == 1.0")] == ["shared"]
+    assert len(list(repo.query_images("images.name == 'loss'"))) == 1
+    for value in (4.0, Image(np.zeros((2, 2), np.uint8))):
+        again = Run("shared", repo=tmp_path, **QUIET)
+        again.track(value, name="loss")
+        again.close()
+    run = Repo(tmp_path).get_run("shared")
+    assert run.get_image_sequence("loss").values.sparse_list()[0] == [0, 1, 2, 3]
+    assert run.get_metric("loss").values.sparse_list()[0] == [0, 1, 2, 3]
+    assert verify(repo.layout).clean
+
+
+def test_a_shared_run_that_was_deleted_says_so(tmp_path):
+    first = Run("shared", repo=tmp_path, create=True, **QUIET)
+    first["a"] = 1
+    Repo(tmp_path).delete_run("shared")
+    with pytest.warns(RuntimeWarning, match="run shared was deleted.*runstone runs restore shared"):
+        second = Run("shared", repo=tmp_path, create=True, **QUIET)
+    second.track(1.0, name="loss")
+    second.close()
+    first.close()

@@ -687,9 +687,11 @@ def test_going_on_with_a_deleted_run_is_told(tmp_path: Path) -> None:
         run.track(1.0, name="loss")
     repo = Repo(tmp_path, index=False)
     repo.delete_run(run.hash)
-    with Run(run.hash, repo=tmp_path, **QUIET) as again:
-        with pytest.warns(RuntimeWarning, match="was deleted"):
-            again.track(2.0, name="loss")
+    with pytest.warns(RuntimeWarning, match="was deleted") as told:
+        again = Run(run.hash, repo=tmp_path, **QUIET)
+    assert [warning.filename for warning in told] == [__file__]
+    with again:
+        again.track(2.0, name="loss")
         again.track(3.0, name="loss")
     assert repo.restore_run(run.hash)
     assert points(tmp_path, run) == ([0, 1, 2], [1.0, 2.0, 3.0])

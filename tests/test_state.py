@@ -42,16 +42,17 @@ bodies = st.one_of(
     st.just({"event": "telepathy"}),
 )
 declarations = st.builds(
-    lambda number, name, context: {
+    lambda number, name, context, kind: {
         "event": "sequence",
         "id": number,
         "name": name,
         "context": context,
-        "type": "number",
+        "type": kind,
     },
     st.integers(0, 3),
     texts,
     contexts,
+    st.sampled_from(["number", "number", "image", "text"]),
 )
 
 
@@ -102,6 +103,7 @@ def answers(state: RunState) -> dict[str, Any]:
         "ended": state.ended,
         "writers": {w.writer: (w.kind, w.opened, w.last, w.end, w.dropped) for w in state.writers.values()},
         "sequences": {s.identity: s.context for s in state.sequences},
+        "found": {s.identity: state.find(s.name, s.context).identity for s in state.sequences},
         "declared": {
             w.writer: {number: state.sequences[place].identity for number, place in w.declared.items()}
             for w in state.writers.values()

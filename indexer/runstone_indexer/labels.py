@@ -32,9 +32,9 @@ class Label(NamedTuple):
     kind: str
 
     @property
-    def identity(self) -> tuple[str, str]:
+    def identity(self) -> tuple[str, str, str]:
         """What sequences are sorted by within a run."""
-        return sequence_identity(self.name, self.context)
+        return *sequence_identity(self.name, self.context), self.kind
 
 
 def label_columns(states: list[RunState]) -> dict[str, Array]:
@@ -116,10 +116,18 @@ class Labels:
         return owner[filled], at[filled]
 
     def named(self, identity: tuple[str, str]) -> tuple[Array, Array]:
-        """Return (row, cell) of the sequence with an identity of each row that has one."""
-        numbers = [number for number, label in enumerate(self.labels) if label.identity == identity]
-        cells = np.flatnonzero(np.isin(self.label, np.array(numbers, np.uint32)))
-        return np.searchsorted(self.start, cells, side="right") - 1, cells
+        """Return (row, cell) of the sequence with a name and context of each row that has one: as RunState.find."""
+        same = [number for number, label in enumerate(self.labels) if label.identity[:2] == identity]
+        cells = np.flatnonzero(np.isin(self.label, np.array(same, np.uint32)))
+        rows = np.searchsorted(self.start, cells, side="right") - 1
+        if len({self.labels[number].kind for number in same}) > 1:
+            same.sort(key=lambda number: (self.labels[number].kind != "number", self.labels[number].kind))
+            rank = np.empty(len(self.labels), np.int64)
+            rank[same] = np.arange(len(same))
+            cells = cells[np.lexsort((rank[self.label[cells]], rows))]
+            rows, first = np.unique(np.searchsorted(self.start, cells, side="right") - 1, return_index=True)
+            cells = cells[first]
+        return rows, cells
 
 
 def ranges(starts: Array, counts: Array) -> Array:

@@ -84,7 +84,7 @@ def document(state: RunState) -> Document | None:
         has.add(token)
         texts.setdefault(token, []).append(terms.text_term(text))
     for sequence in state.sequences:
-        has.update(_label_tokens(*sequence.identity))
+        has.update(_label_tokens(*sequence.identity[:2]))
     fields: dict[str, Any] = {"has": sorted(has), "words": sorted(terms_of(texts_of(state)))}
     if numbers:
         fields["n"] = numbers

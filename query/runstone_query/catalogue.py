@@ -48,7 +48,7 @@ def sequence_info(
     Raises UsageError for an unknown type.
     """
     wanted = _known_types(sequence_types)
-    seen: dict[str, dict[tuple[str, str], Sequence]] = {KINDS[name]: {} for name in wanted}
+    seen: dict[str, dict[tuple[str, str, str], Sequence]] = {KINDS[name]: {} for name in wanted}
     for record in records:
         for sequence in record.state.sequences:
             if sequence.summary is not None and sequence.kind in seen:

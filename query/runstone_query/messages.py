@@ -96,7 +96,7 @@ def terminal_of(run: StoredRun) -> TerminalLogs | None:
 
 def _find(run: StoredRun, name: str, kind: str, make: type[_Logs]) -> _Logs | None:
     record = run._record
-    stored = record.state.find(name, {})
+    stored = record.state.find(name, {}, kind)
     if stored is None or stored.kind != kind or stored.summary is None:
         return None
     return make(run, record, stored)

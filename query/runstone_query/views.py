@@ -235,8 +235,8 @@ class MetricsView(View):
         if len(name) <= SHORT and is_short(context):
             sequence = state.find(name, encode(context))
         else:  # what find() looks for it remembers, and nobody may fill the memory with long names
-            same = (s for s in state.sequences if s.name == name and decode(s.context) == context)
-            sequence = next(same, None)
+            same = [s for s in state.sequences if s.name == name and decode(s.context) == context]
+            sequence = min(same, key=lambda s: (s.kind != "number", s.kind), default=None)
         return None if sequence is None else SequenceView(self._record, sequence, None)
 
     def contains(self, key: Any) -> bool:
@@ -287,7 +287,8 @@ class SequenceView(View):
         return self.item(key) is not None
 
     def _identity(self) -> tuple[str, ...]:
-        return self._record.hash, *sequence_identity(self._sequence.name, self._sequence.context)
+        sequence = self._sequence
+        return self._record.hash, *sequence_identity(sequence.name, sequence.context), sequence.kind
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, SequenceView) and self._identity() == other._identity()

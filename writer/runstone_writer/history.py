@@ -2,27 +2,45 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from typing import TYPE_CHECKING, Any
 
 from .replay import Replay, replay, with_unwritten
-from .state import RunState, Sequence, WriterState
+from .state import RunState, WriterState
 
 if TYPE_CHECKING:
     from .layout import Layout
     from .log import LogWriter
 
+HEADER_BYTES = 1024  # has the kind of a log, wherever its host's name is not absurdly long
 
-def known_before(state: RunState, name: str, context: Any) -> Sequence | None:
-    """Return what a resumed run has of a sequence. Warns if it is a run that nothing shows."""
+
+def warn_if_deleted(layout: Layout, run: str) -> None:
+    """Warn of a run that nothing shows. Deleting is an edit, so none but the small logs of edits are read."""
+    state = RunState(run)
+    replay(layout, state, [name for name in layout.log_names(run) if _is_edit(layout, run, name)], _ignore)
     if state.deleted:
         warnings.warn(
-            f"run {state.run} was deleted: what it logs is kept, but nothing shows it. "
-            f"`runstone runs restore {state.run}` brings it back.",
+            f"run {run} was deleted: what it logs is kept, but nothing shows it. "
+            f"`runstone runs restore {run}` brings it back.",
             RuntimeWarning,
-            stacklevel=6,
+            stacklevel=3,
         )
-    return state.find(name, context)
+
+
+def _is_edit(layout: Layout, run: str, name: str) -> bool:
+    """Tell from its header whether a log was written by somebody else than the run."""
+    try:
+        fd = os.open(layout.log_path(run, name), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        with open(fd, "rb", buffering=0) as file:
+            return b'"kind":"edit"' in file.read(HEADER_BYTES)
+    except OSError:
+        return False
+
+
+def _ignore(state: RunState, writer: WriterState, points: list[list[Any]]) -> None:
+    """Take no points."""
 
 
 class History:

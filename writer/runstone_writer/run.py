@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from .history import History
     from .media.blob import Blob
-    from .state import RunState, Sequence
+    from .state import RunState
     from .uploads import Uploads
     from .values import Marks
 
@@ -111,7 +111,8 @@ class Run(Messages, Artifacts):
         system.check_interval(system_tracking_interval)
         self._hash, may_create = _chosen(run_hash, create, read_only)
         self._bind(_layout_of(repo, read_only), read_only)
-        if not may_create and not os.path.isdir(self._layout.run_folder(self.hash)):
+        is_there = os.path.isdir(self._layout.run_folder(self.hash))
+        if not is_there and not may_create:
             raise MissingRunError(
                 f"there is no run {self.hash!r} in {self._layout.root}",
                 hint="`runstone runs ls` lists the runs. Leave run_hash out to start a new one, or give create=True "
@@ -119,6 +120,10 @@ class Run(Messages, Artifacts):
             )
         if read_only:
             return
+        if is_there:
+            from .history import warn_if_deleted  # noqa: PLC0415 - a new run needs no reader
+
+            warn_if_deleted(self._layout, self.hash)
         # Steps go on from the highest in a resumed run. In a shared one they do not depend on who came first.
         self._resumed = not may_create
         self._durability = durability
@@ -154,15 +159,15 @@ class Run(Messages, Artifacts):
         self._uploads = None
         self._reserve(messages.NAME, messages.KIND)
         number = partial(next, self._numbers)
-        self._records = messages.Records(log, number, self._next_step(messages.NAME))
+        self._records = messages.Records(log, number, self._next_step(messages.NAME, messages.KIND))
 
     def _reserve(self, name: str, kind: str) -> None:
         """Keep track() from a sequence that is somebody else's."""
         self._known.setdefault(sequence_identity(name, {}), _Series(-1, kind, 0))
 
-    def _next_step(self, name: str) -> Callable[[], int]:
+    def _next_step(self, name: str, kind: str) -> Callable[[], int]:
         """Return what finds out the first step of a reserved sequence: later, as it may take a while."""
-        return partial(_steps_kept, self._layout, self.hash, name) if self._resumed else int
+        return partial(_steps_kept, self._layout, self.hash, name, kind) if self._resumed else int
 
     # -- sequences -----------------------------------------------------------------------------------
 
@@ -250,7 +255,7 @@ class Run(Messages, Artifacts):
         identity = sequence_identity(name, encoded)
         series = self._known.get(identity)
         if series is None:
-            known = _known_before(self._fresh_state(), name, encoded) if self._resumed else None
+            known = self._fresh_state().find(name, encoded, kind) if self._resumed else None
             start = 0 if known is None or known.summary is None else known.summary + 1
             there = kind if known is None else known.kind
             check_kind(name, there, kind, value)
@@ -452,7 +457,7 @@ class Run(Messages, Artifacts):
             self[environment.PARAMETER] = environment.describe()
         if capture:
             self._reserve(terminal.NAME, terminal.KIND)
-            first_line = self._next_step(terminal.NAME)
+            first_line = self._next_step(terminal.NAME, terminal.KIND)
             self._extras.append(terminal.Capture(self._log, next(self._numbers), first_line))
         sampler = system.start(self, interval)
         if sampler is not None:
@@ -463,12 +468,6 @@ def _history(layout: Layout, run: str) -> History:
     from .history import History  # noqa: PLC0415 - many scripts never read what they write
 
     return History(layout, run)
-
-
-def _known_before(state: RunState, name: str, context: Any) -> Sequence | None:
-    from .history import known_before  # noqa: PLC0415 - loaded by whatever made the state
-
-    return known_before(state, name, context)
 
 
 def _chosen(run_hash: str | None, create: bool, read_only: bool) -> tuple[str, bool]:
@@ -490,9 +489,9 @@ def _chosen(run_hash: str | None, create: bool, read_only: bool) -> tuple[str, b
     return new_hash(), True
 
 
-def _steps_kept(layout: Layout, run: str, name: str) -> int:
+def _steps_kept(layout: Layout, run: str, name: str, kind: str) -> int:
     """Return the next step of a reserved sequence in a resumed run."""
-    found = _history(layout, run).read().find(name, {})
+    found = _history(layout, run).read().find(name, {}, kind)
     return 0 if found is None or found.summary is None else int(found.summary) + 1
 
 

@@ -91,7 +91,7 @@ class Sequence:
         self.context = context  # tagged JSON
         self.kind = kind  # "number", "image", ...
         self.by = by
-        self.identity = sequence_identity(name, context)
+        self.identity = (*sequence_identity(name, context), kind)
         self.summary: Any = None
 
 
@@ -109,7 +109,7 @@ class RunState:
         self.artifact_marks: dict[str, tuple[Stamp, dict[str, Any]]] = {}  # by name: the fields of the event
         self.writers: dict[str, WriterState] = {}
         self.sequences: list[Sequence] = []
-        self._places: dict[tuple[str, str], int] = {}
+        self._places: dict[tuple[str, str], dict[str, int]] = {}  # by name and context, then by type
 
     # -- folding -------------------------------------------------------------------------------------
 
@@ -146,25 +146,26 @@ class RunState:
         writer.opened = stamp[0]
 
     def _on_sequence(self, writer: WriterState, _stamp: Stamp, event: dict[str, Any]) -> None:
-        number, name, context = (
-            _typed(event["id"], int),
-            _typed(event["name"], str),
-            _typed(event["context"], dict),
-        )
+        number, name = _typed(event["id"], int), _typed(event["name"], str)
+        context, kind = _typed(event["context"], dict), _typed(event["type"], str)
         known = writer.declared.get(number)
         if known is not None:  # nearly all declarations are repetitions
             sequence = self.sequences[known]
-            if sequence.by == writer.writer and sequence.name == name and sequence.context == context:
+            said = sequence.by, sequence.name, sequence.kind, sequence.context
+            if said == (writer.writer, name, kind, context):
                 return
         _typed(decode(context), dict)
-        writer.declared[number] = self.place(name, context, _typed(event["type"], str), writer.writer)
+        writer.declared[number] = self.place(name, context, kind, writer.writer)
 
     def place(self, name: str, context: Any, kind: str, by: str) -> int:
-        """Return the place of a sequence in `sequences`, made if need be."""
-        identity = sequence_identity(name, context)
-        place = self._places.get(identity)
+        """Return the place of a sequence in `sequences`, made if need be.
+
+        Processes that do not know of each other may give one name to numbers and to images: two sequences.
+        """
+        places = self._places.setdefault(sequence_identity(name, context), {})
+        place = places.get(kind)
         if place is None:
-            place = self._places[identity] = len(self.sequences)
+            place = places[kind] = len(self.sequences)
             self.sequences.append(Sequence(place, name, context, kind, by))
         elif (
             by < self.sequences[place].by
@@ -172,10 +173,13 @@ class RunState:
             self.sequences[place].by, self.sequences[place].context = by, context
         return place
 
-    def find(self, name: str, context: Any) -> Sequence | None:
-        """Return the sequence of that name and context (tagged JSON), or None."""
-        place = self._places.get(sequence_identity(name, context))
-        return None if place is None else self.sequences[place]
+    def find(self, name: str, context: Any, kind: str = "number") -> Sequence | None:
+        """Return the sequence of that name and context (tagged JSON), or None.
+
+        Where there are several it is the one of type `kind`, else the first by the name of its type.
+        """
+        places = self._places.get(sequence_identity(name, context))
+        return None if not places else self.sequences[places[kind if kind in places else min(places)]]
 
     def _on_set(self, _writer: WriterState, stamp: Stamp, event: dict[str, Any]) -> None:
         key, value = _key_of(event), event["value"]
