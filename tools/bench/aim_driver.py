@@ -65,6 +65,14 @@ class AimAdapter:
         """Run hash, name and subset of a metric."""
         return metric.run.hash, metric.name, metric.context.to_dict()["subset"]
 
+    def count(self, path: str) -> int:
+        """Of every run that there is, indexed or not: a killed run is in no index yet."""
+        repo, found = Repo(path), 0
+        for run_hash in repo.list_all_runs():
+            for metric in Run(run_hash, repo=repo, read_only=True).metrics():
+                found += len(metric.values.sparse_numpy()[1])
+        return found
+
     def parts(self, path: str) -> dict[str, list[str]]:
         """Whatever is not the index is the truth: RocksDB folders, SQLite and small files."""
         aim = os.path.join(path, ".aim")

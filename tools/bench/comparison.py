@@ -40,16 +40,20 @@ class Comparison:
         return row
 
     @contextmanager
-    def processes(self) -> Iterator[dict[str, Process]]:
-        """A driver of each store, for the rows that measure warm processes."""
+    def processes(self, *, asked: bool) -> Iterator[dict[str, Process]]:
+        """A driver of each store (of each that answers queries), for the rows that measure warm processes."""
         with ExitStack() as stack:
-            yield {peer.name: stack.enter_context(peer.process()) for peer in self.stores}
+            yield {
+                peer.name: stack.enter_context(peer.process())
+                for peer in self.stores
+                if not (asked and peer.no_queries)
+            }
 
     def written(self, workload: Workload) -> dict[str, Written]:
         """Every store's repository of that workload; a store that can't make one is left out and noted."""
         found = {}
         for peer in self.stores:
-            if workload.alone and peer.name != OURS:
+            if peer.no_queries or (workload.alone and peer.name != OURS):
                 continue
             try:
                 found[peer.name] = self._written(peer, workload)

@@ -1,4 +1,4 @@
-"""The environment that a peer is installed into, apart from ours: neither's packages bind the other's."""
+"""The environments that peers are installed into, apart from ours: nobody's packages bind another's."""
 
 import os
 import subprocess
@@ -6,38 +6,27 @@ import sys
 import venv
 from pathlib import Path
 
-AIM = "aim==3.29.1"
-PINS = (
-    AIM,
-    # what Aim's speed and answers hang on, as of the day the goals were measured
-    "aimrocks==0.5.2",
-    "filelock==3.32.7",
-    "numpy==2.4.6",
-    "RestrictedPython==9.0",
-    "SQLAlchemy==2.1.9",
-    # Aim imports pkg_resources, which later ones have dropped
-    "setuptools<81",
-)
+from stores import Store
 
 
 class InstallError(Exception):
-    """The peer could not be installed; the text is the installer's last line."""
+    """A peer could not be installed; the text is the installer's last line."""
 
 
-def aim_interpreter(folder: Path) -> Path:
-    """The interpreter of Aim's environment, which is made on first use (about half a minute)."""
-    home = folder / AIM.replace("==", "-")
+def interpreter(folder: Path, store: Store) -> Path:
+    """The interpreter of a store's environment, which is made on first use (about half a minute)."""
+    home = folder / store.pins[0].replace("==", "-")
     python, stamp = home / "bin" / "python", home / "stamp"
-    wanted = "\n".join((*PINS, sys.version.split()[0]))
+    wanted = "\n".join((*store.pins, sys.version.split()[0]))
     if not stamp.exists() or stamp.read_text() != wanted:
         venv.create(home, clear=True, symlinks=os.name != "nt", with_pip=True)
-        _install(python)
+        _install(python, store.pins)
         stamp.write_text(wanted)
     return python
 
 
-def _install(python: Path) -> None:
-    command = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *PINS]
+def _install(python: Path, pins: tuple[str, ...]) -> None:
+    command = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *pins]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         lines = done.stderr.strip().splitlines() or ["pip failed without a word"]

@@ -6,6 +6,7 @@ MS = 1e-3
 
 GOALS = {
     "P1": Goal("≥ 60 x Aim", ratio=60.0),
+    "P1 peers": Goal("≥ 8 x the fastest", ratio=8.0),
     "P1 floor": Goal("ours ≤ 1.5 x floor", ratio=1 / 1.5),
     "P2": Goal("≤ 1 ms", limit=1 * MS),
     "P3": Goal("≤ 50 ms", limit=50 * MS),

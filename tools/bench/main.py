@@ -1,8 +1,8 @@
-"""Runstone's speed and size beside Aim's, on the same data with the same answers.
+"""Runstone's speed and size beside its peers', on the same data with the same answers.
 
     python tools/bench/main.py                       # everything; minutes, mostly Aim's
     python tools/bench/main.py --quick               # small workloads, about a minute
-    python tools/bench/main.py --only P1,P6 --workload M --no-peer --json out.json
+    python tools/bench/main.py --only P1,P6 --workload M --peers aim --json out.json
 
 Times are never asserted: they drift with the machine, and the ratio is what counts. The exit code is 1 only
 if a store gave a wrong answer or a row could not be measured.
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from comparison import Comparison
-from environment import InstallError, aim_interpreter
+from environment import InstallError, interpreter
 from facts import load, machine_facts
 from indexing import disk_rows, index_rows, write_rows
 from peer import Peer, PeerError
@@ -24,6 +24,7 @@ from report import show, write_json
 from repositories import Repositories
 from rich.console import Console
 from row import OURS, Row
+from stores import STORES, Store
 from workload import LARGE, WORKLOADS, named
 from writing import import_rows, open_rows, track_rows
 
@@ -43,8 +44,10 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--workload", choices=known, help=f"only this one (default: {', '.join(WORKLOADS)})")
     parser.add_argument("--rounds", type=int, default=3, help="turns of each store (default: %(default)s)")
     parser.add_argument("--quick", action="store_true", help="small workloads and few samples")
-    parser.add_argument("--peer", choices=["aim"], default="aim", help="whom to compare with")
-    parser.add_argument("--no-peer", dest="peer", action="store_const", const="", help="Runstone alone")
+    parser.add_argument(
+        "--peers", type=_peer_list, default=list(STORES), metavar="PEERS", help=f"of {','.join(STORES)}"
+    )
+    parser.add_argument("--no-peer", dest="peers", action="store_const", const=[], help="Runstone alone")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every sample to FILE")
     parser.add_argument("--data", type=Path, default=TOP / "bench-data", help="folder for the repositories")
     parser.add_argument(
@@ -61,18 +64,34 @@ def _row_list(text: str) -> set[str]:
     return wanted
 
 
-def find_stores(options: argparse.Namespace, console: Console) -> tuple[list[Peer], str]:
-    """Runstone by this interpreter, and the peer by its own; and why there is no peer, if there is none."""
-    home = options.data
-    stores = [Peer(OURS, Path(sys.executable), "runstone_driver.py", "runstone", home)]
-    if not options.peer:
-        return stores, "not asked for"
-    console.print("Aim's environment …")
-    try:
-        stores.append(Peer("aim", aim_interpreter(options.envs), "aim_driver.py", "aim", home))
-    except InstallError as error:
-        return stores, f"could not be installed: {error}"
-    return stores, ""
+def _peer_list(text: str) -> list[str]:
+    wanted = text.split(",")
+    if unknown := set(wanted) - set(STORES):
+        raise argparse.ArgumentTypeError(f"no such peer: {', '.join(sorted(unknown))}")
+    return wanted
+
+
+def find_stores(options: argparse.Namespace, console: Console) -> tuple[list[Peer], dict[str, str]]:
+    """Runstone by this interpreter, and each peer by its own; and what is to be said of peers."""
+    home, said = options.data, {}
+    stores = [Peer(OURS, Path(sys.executable), "runstone_driver.py", "from runstone import Run", home)]
+    for store in (STORES[name] for name in options.peers if _takes_part(STORES[name], options.only)):
+        console.print(f"the environment of {store.name} …")
+        try:
+            python = interpreter(options.envs, store)
+        except InstallError as error:
+            said[store.name] = f"could not be installed: {error}"
+            continue
+        stores.append(
+            Peer(store.name, python, store.driver, store.importing, home, no_queries=store.rows is not None)
+        )
+        if store.caveat:
+            said[f"{store.name} is"] = store.caveat
+    return stores, said
+
+
+def _takes_part(store: Store, wanted: set[str]) -> bool:
+    return store.rows is None or bool(store.rows & wanted)
 
 
 def versions(stores: list[Peer]) -> dict[str, dict[str, str]]:
@@ -107,7 +126,7 @@ def main() -> int:
     options, progress = arguments(), Console(stderr=True)
     repositories = Repositories(options.data)
     try:
-        stores, absent = find_stores(options, progress)
+        stores, said = find_stores(options, progress)
         facts: dict[str, Any] = machine_facts(options.data)
         found = versions(stores)
         comparison = Comparison(stores, repositories, options.rounds, options.quick, progress, found)
@@ -122,12 +141,10 @@ def main() -> int:
         if not options.keep:
             repositories.clean()
     facts["load after"] = load()
-    facts.update(found | {f"{store} failed": error for store, error in comparison.broken.items()})
-    if absent:
-        facts["aim"] = absent
+    facts.update(found | said | {f"{store} failed": error for store, error in comparison.broken.items()})
     # a file or a pipe has no width of its own, and the table needs this much
-    console = Console() if sys.stdout.isatty() else Console(width=180)
-    show(console, rows, facts, options.peer, judge=not options.quick)
+    console = Console() if sys.stdout.isatty() else Console(width=200)
+    show(console, rows, facts, [peer.name for peer in stores[1:]], judge=not options.quick)
     if options.json:
         write_json(options.json, rows, facts)
     wrong = any(row.failed or row.answers not in ("", "equal") for row in rows)

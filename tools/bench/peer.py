@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +17,10 @@ Progress = Callable[[int], None]
 
 class PeerError(Exception):
     """A driver failed; the text holds its traceback."""
+
+
+class ProcessEndedError(PeerError):
+    """The driver ended in the middle of a command."""
 
 
 class Process:
@@ -50,27 +55,31 @@ class Process:
             else:
                 return message["result"]
         last_words = "\n".join(self._errors.read_text().splitlines()[-8:])
-        raise PeerError(
+        raise ProcessEndedError(
             f"{self._name}: the driver ended during `{command}`; {self._errors} ends in\n{last_words}"
         )
 
-    def close(self) -> None:
-        """Let the driver end by itself."""
+    def close(self) -> int:
+        """Let the driver end by itself; return its exit code."""
         with contextlib.suppress(BrokenPipeError):
             self._input.close()
         self._output.close()
-        self._process.wait()
+        return self._process.wait()
 
 
 @dataclass(frozen=True)
 class Peer:
-    """A store: its name, the interpreter of its driver, what a user imports; `home` is the data folder."""
+    """A store: its name, the interpreter of its driver, how a user imports it; `home` is the data folder.
+
+    One that has `no_queries` takes part in the writer's rows alone.
+    """
 
     name: str
     interpreter: Path
     script: str
-    module: str
+    importing: str
     home: Path
+    no_queries: bool = False
 
     @contextlib.contextmanager
     def process(self) -> Iterator[Process]:
@@ -80,6 +89,17 @@ class Peer:
             yield process
         finally:
             process.close()
+
+    def killed(self, command: str, **arguments: Any) -> None:
+        """Have a process of its own do a command that ends in SIGKILL."""
+        process = Process(self.name, self.interpreter, self.script, self.home)
+        try:
+            process.call(command, **arguments)
+        except ProcessEndedError as error:
+            if process.close() != -signal.SIGKILL:
+                raise PeerError(str(error)) from None
+        else:
+            raise PeerError(f"{self.name}: `{command}` has returned")
 
     def fresh(self, command: str, **arguments: Any) -> Any:
         """The result of one command in a process of its own."""

@@ -25,7 +25,7 @@ MOST = 30
 def query_rows(comparison: Comparison, workload: Workload, wanted: set[str]) -> list[Row]:
     """The wanted rows among P6 to P10. One process for each store serves all warm rows."""
     rows, examination = [], Examination(comparison, workload)
-    with comparison.processes() as processes:
+    with comparison.processes(asked=True) as processes:
         for key in filter(wanted.__contains__, QUESTIONS):
             rows += examination.warm_rows(QUESTIONS[key], processes)
             if key in WITH_COLD:

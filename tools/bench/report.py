@@ -14,6 +14,8 @@ SIZE_UNITS = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"), (1.0, "B"))
 
 def fitting_unit(value: float, unit: str) -> tuple[float, str]:
     """The scale and the name of the unit in which the value is a handy number."""
+    if unit not in ("s", "B"):
+        return 1.0, ""
     units = TIME_UNITS if unit == "s" else SIZE_UNITS
     return next((pair for pair in units if abs(value) >= pair[0] * 0.9995), units[-1])
 
@@ -33,48 +35,59 @@ def cells(row: Row, store: str) -> tuple[str, str]:
     scale, name = fitting_unit(middle, row.unit)
     low, high = (number(pick(row.samples[store]) / scale) for pick in (min, max))
     spread = f"{low} … {high}" if len(row.samples[store]) > 1 else ""
-    return f"{number(middle / scale)} {name}", spread
+    return f"{number(middle / scale)} {name}".rstrip(), spread
 
 
-def table(rows: list[Row], peer: str, *, judge: bool) -> Table:
+def table(rows: list[Row], peers: list[str], *, judge: bool) -> Table:
     """The rows side by side; goals are judged only if the sizes are the goals' own."""
-    made = Table(title="Runstone beside Aim: median, and min … max of all rounds", title_justify="left")
+    title = "Runstone, min … max of all rounds, and its peers: medians, and how many times ours they are"
+    made = Table(title=title, title_justify="left")
     for name in ("#", "measure", "on"):
-        made.add_column(name, no_wrap=True)
-    for name in ("Runstone", "min … max", "Aim", "min … max", "Aim / ours"):
+        made.add_column(name, overflow="fold")
+    for name in ("Runstone", "min … max", *peers):
         made.add_column(name, justify="right", no_wrap=True, style="dim" if "…" in name else "")
     made.add_column("goal", no_wrap=True)
     made.add_column("answers", no_wrap=True)
     for row in rows:
-        other = "floor" if "floor" in row.samples else peer
-        ratio = row.ratio(other)
         made.add_row(
             *(row.key, row.title, row.workload),
             *cells(row, OURS),
-            *cells(row, other),
-            "-" if ratio is None else f"{number(ratio)} x",
-            _goal(row, other, judge=judge),
+            *(beside(row, peer) for peer in peers),
+            _goal(row, judge=judge),
             row.answers if row.answers in ("", "equal") else "[red]DIFFERENT[/red]",
         )
     return made
 
 
-def _goal(row: Row, peer: str, *, judge: bool) -> str:
+def beside(row: Row, store: str) -> str:
+    """A peer's median, and how many times ours it is. The floor has no column: it stands in the first."""
+    if "floor" in row.samples and store == "aim":
+        store = "floor"
+    text, _ = cells(row, store)
+    ratio = row.ratio(store)
+    if row.unit not in ("s", "B"):
+        return text
+    return text if ratio is None or store in row.failed else f"{text}\n{number(ratio)} x"
+
+
+def _goal(row: Row, *, judge: bool) -> str:
     if row.goal is None:
         return ""
+    others = [store for store in row.samples if store != OURS]
+    peer = "aim" if "aim" in others else others[0] if others else ""
     reached = row.reached(peer) if judge else None
     if reached is None:
         return row.goal.text
     return f"[green]{row.goal.text} ✓[/green]" if reached else f"[yellow]{row.goal.text} ✗[/yellow]"
 
 
-def show(console: Console, rows: list[Row], facts: dict[str, Any], peer: str, *, judge: bool) -> None:
+def show(console: Console, rows: list[Row], facts: dict[str, Any], peers: list[str], *, judge: bool) -> None:
     """Facts, table, and everything that went wrong in full."""
     console.print()
     for name, value in facts.items():
         text = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
         console.print(f"{name:>12}: {text}", highlight=False, markup=False)
-    console.print(table(rows, peer, judge=judge))
+    console.print(table(rows, peers, judge=judge))
     for row in rows:
         if row.answers not in ("", "equal"):
             console.print(f"{row.key} {row.workload}: {row.answers}", style="red", markup=False)

@@ -35,14 +35,16 @@ class Repositories:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._scratch = folder / "scratch"
+        self._scratched = 0
         self._made: dict[tuple[str, str], Written] = {}
         self.clean()
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "drivers.log").write_text("")
 
     def empty(self, peer: Peer) -> str:
-        """An empty repository for the rows that write."""
-        path = str(self._scratch / peer.name)
+        """A new and empty repository for the rows that write."""
+        self._scratched += 1
+        path = str(self._scratch / f"{peer.name}-{self._scratched}")
         peer.fresh("create", path=path)
         return path
 

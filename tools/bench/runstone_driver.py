@@ -67,6 +67,11 @@ class RunstoneAdapter:
         """Run hash, name and subset of a metric."""
         return metric.run.hash, metric.name, metric.context["subset"]
 
+    def count(self, path: str) -> int:
+        """Of every metric, without an index."""
+        found = runstone.Repo(path, index=False).query_metrics("metric.count > 0")
+        return sum(len(metric.values.sparse_numpy()[1]) for metric in found)
+
     def parts(self, path: str) -> dict[str, list[str]]:
         """Whatever is not the index is the truth; the compacted points are a part of the index."""
         root = os.path.join(path, ".runstone")

@@ -10,6 +10,7 @@ import gc
 import importlib.metadata
 import json
 import os
+import signal
 import sys
 import time
 import traceback
@@ -20,16 +21,25 @@ from digests import series_digest
 from workload import Workload
 
 CONTEXT = {"subset": "train"}
+LEAST_CALLS = 50  # of a slow store
 clock = time.perf_counter
 
 
-class Adapter(Protocol):
-    """One store. Nothing here is timed by itself; what a call includes is what the timing includes."""
+class WriterAdapter(Protocol):
+    """A store that is only written to. Nothing here is timed by itself; what a call includes is what the timing
+    includes.
+    """
 
     packages: tuple[str, ...]
 
     def create(self, path: str) -> None: ...
     def open_run(self, path: str) -> Any: ...
+    def count(self, path: str) -> int: ...
+
+
+class Adapter(WriterAdapter, Protocol):
+    """One store that is asked, too."""
+
     def load_reader(self) -> None: ...
     def open_repo(self, path: str) -> Any: ...
     def index(self, path: str) -> None: ...
@@ -44,7 +54,7 @@ class Adapter(Protocol):
 class Driver:
     """The commands; each public method is one."""
 
-    def __init__(self, adapter: Adapter, say: Callable[[dict[str, Any]], None]) -> None:
+    def __init__(self, adapter: Any, say: Callable[[dict[str, Any]], None]) -> None:
         self._adapter, self._say = adapter, say
         self._repos: dict[str, Any] = {}
 
@@ -74,12 +84,11 @@ class Driver:
             self._say({"progress": number + 1})
         return {"labels": labels, "seconds": seconds}
 
-    def track(self, path: str, values: list[float], warm_up: int) -> float:
+    def track(self, path: str, values: list[float], warm_up: int, budget: float) -> float:
         """Seconds for one `track()`, over a loop in one open run (auto-step, one context)."""
         run = self._adapter.open_run(path)
         track = run.track
-        for value in values[:warm_up]:
-            track(value, name="loss", context=CONTEXT)
+        values = values[: self._warmed(track, values[:warm_up], budget)]
         started = clock()
         for value in values:
             track(value, name="loss", context=CONTEXT)
@@ -87,16 +96,37 @@ class Driver:
         run.close()
         return seconds / len(values)
 
-    def track_each(self, path: str, values: list[float], warm_up: int) -> float:
+    def track_each(self, path: str, values: list[float], warm_up: int, budget: float) -> float:
         """The 99th percentile of single calls, in seconds: what a training step may have to wait."""
         run = self._adapter.open_run(path)
         track, times = run.track, []
-        for value in values[:warm_up] + values:
+        for value in values[: self._warmed(track, values[:warm_up], budget)]:
             started = clock()
             track(value, name="loss", context=CONTEXT)
             times.append(clock() - started)
         run.close()
-        return sorted(times[warm_up:])[len(values) * 99 // 100]
+        return sorted(times)[len(times) * 99 // 100]
+
+    def _warmed(self, track: Callable[..., None], values: list[float], budget: float) -> int:
+        """Make some calls first; return how many more the budget allows, going by these."""
+        calls, started = 0, clock()
+        for value in values:
+            track(value, name="loss", context=CONTEXT)
+            calls += 1
+            if clock() - started > budget:
+                break
+        return max(int(budget / (clock() - started) * calls), LEAST_CALLS)
+
+    def track_and_die(self, path: str, values: list[float]) -> None:
+        """Track some numbers, and be killed in the moment in which the last call has returned."""
+        run = self._adapter.open_run(path)
+        for value in values:
+            run.track(value, name="loss", context=CONTEXT)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def count(self, path: str) -> int:
+        """How many points there are, in all runs, without any help but the store's own reader."""
+        return self._adapter.count(path)
 
     def open_and_track(self, path: str, count: int) -> list[float]:
         """Seconds from `Run(...)` to the return of its first `track()`; closing is not counted."""
@@ -171,7 +201,7 @@ def _claim_stdout() -> TextIO:
     return answers
 
 
-def serve(adapter: Adapter, more: dict[str, Callable[..., Any]] | None = None) -> None:
+def serve(adapter: Adapter | WriterAdapter, more: dict[str, Callable[..., Any]] | None = None) -> None:
     """Answer requests until standard input ends; `more` adds commands that only one store has."""
     answers = _claim_stdout()
 
