@@ -13,7 +13,7 @@ from runstone_writer.layout import Layout, log_order, make_folder, sync_folder
 from runstone_writer.liveness import file_system_now, is_written
 
 from .blobs import PIECE, copy_blob, named_in
-from .garbage import INCOMING
+from .leftovers import INCOMING
 from .overlay import Tail
 from .repo import Repo
 from .trash import Trash

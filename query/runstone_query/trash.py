@@ -42,17 +42,18 @@ class Trash:
 
     def settle(self) -> None:
         """Finish what was interrupted: put back what was only taken, remove what was doomed."""
-        for name in self._entries():
-            entry = os.path.join(self.root, name)
+        for entry in self.entries():
+            name = os.path.basename(entry)
             if name.startswith(TAKEN):
                 self._put_back(entry)
             elif name.startswith(DOOMED):
                 shutil.rmtree(entry, ignore_errors=True)
         self._close()
 
-    def _entries(self) -> list[str]:
+    def entries(self) -> list[str]:
+        """Return the paths of what is being removed, or was when somebody was killed."""
         try:
-            return sorted(os.listdir(self.root))
+            return [os.path.join(self.root, name) for name in sorted(os.listdir(self.root))]
         except (FileNotFoundError, NotADirectoryError):
             return []
 
