@@ -306,7 +306,7 @@ class Check:
             by_run.setdefault(job.run, []).append(job)
         repo = Repo(folder)
         for name, jobs in by_run.items():
-            self._run(repo.get_run(name), name, jobs)
+            self.run(repo.get_run(name), name, jobs)
         self._fsck("as it was left")
         report = Indexer(folder).run_once()
         self.figures["points indexed at the end"] += report.points
@@ -324,7 +324,7 @@ class Check:
         for problem in verdict.foreign:
             self.failures.append(f"fsck {when}: foreign: {problem}")
 
-    def _run(self, run: StoredRun | None, name: str, jobs: list[Job]) -> None:
+    def run(self, run: StoredRun | None, name: str, jobs: list[Job]) -> None:
         said = self._scene.said
         whole = [*jobs, *(Job(**{**asdict(job), "who": job.child, "child": 0}) for job in jobs if job.child)]
         if run is None:
