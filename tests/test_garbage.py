@@ -20,6 +20,7 @@ from runstone import ReadOnlyError, Repo, Run, UsageError
 from runstone_indexer.indexer import Indexer
 from runstone_query import garbage
 from runstone_query.trash import Trash
+from runstone_query.verify import verify
 from runstone_writer.layout import open_repo
 
 DAY = 86400
@@ -335,6 +336,34 @@ def test_a_kill_at_any_step_leaves_a_repository_that_answers_rightly(tmp_path):
             break
         assert done.returncode == -signal.SIGKILL, done.stderr
     assert count > 8
+
+
+def test_a_kill_after_a_run_was_taken_from_a_copy_does_not_bring_it_back(tmp_path, repo, monkeypatch):
+    """Its index has not heard of the deletion, and a copy may come without live/: then gc leaves a hint itself."""
+    repo.delete_run(hash_of(1))
+    shutil.copytree(
+        tmp_path / ".runstone", tmp_path / "copy/.runstone", ignore=shutil.ignore_patterns("run0*.*")
+    )
+    uses_index = os.path.isdir(repo.layout.index)
+    copy = Repo(tmp_path / "copy", index=uses_index)
+
+    def killed(self, entry):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Trash, "_doom", killed)
+    with pytest.raises(KeyboardInterrupt):
+        copy.gc(grace=0)
+    monkeypatch.undo()
+    found = Repo(tmp_path / "copy", index=uses_index)
+    assert found.list_all_runs() == [hash_of(2), hash_of(0)]
+    assert found.get_run(hash_of(1)) is None
+    verdict = verify(copy.layout)
+    assert verdict.clean
+    assert verdict.unfinished
+    found.gc(grace=0)
+    assert found.list_all_runs() == [hash_of(2), hash_of(0)]
+    assert not any(name.startswith(hash_of(1)) for name in os.listdir(copy.layout.live))
+    assert verify(copy.layout).unfinished == []
 
 
 def test_what_was_only_taken_goes_back_to_where_it_was(repo):

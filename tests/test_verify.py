@@ -12,7 +12,17 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from journals import Journal, Scribe, assert_same_answers, hash_of, index, new_repo, records, write_run
+from journals import (
+    Journal,
+    Scribe,
+    assert_index_is_right,
+    assert_same_answers,
+    hash_of,
+    index,
+    new_repo,
+    records,
+    write_run,
+)
 from processes import QUIET, without_write_permission
 from runstone import CustomObject, Run, Text
 from runstone_indexer import parameters
@@ -22,6 +32,7 @@ from runstone_indexer.manifest import manifest_path
 from runstone_query import verify as module
 from runstone_query.overlay import Tail
 from runstone_query.record import Record
+from runstone_query.trash import Trash
 from runstone_query.verify import Verdict, compare, verify
 from runstone_writer.layout import Layout, shard
 from runstone_writer.media.shelf import stored_blobs
@@ -193,6 +204,43 @@ def test_a_run_that_is_indexed_and_gone_is_told(layout):
     index(layout)
     shutil.rmtree(layout.run_folder(hash_of(1)))
     assert [problem.reason for problem in verify(layout).index] == ["indexed, and not there any more"]
+
+
+@pytest.mark.parametrize("told", ["by the index", "by a hint"])
+def test_a_run_that_gc_was_killed_over_is_no_damage_and_an_index_pass_is_enough(layout, told):
+    for number in range(3):
+        write_run(layout, number)
+    if told == "by a hint":
+        index(layout)
+    Journal(layout, hash_of(1), 9, kind="edit").delete()
+    if told == "by the index":
+        index(layout)
+        for hint in Path(layout.live).iterdir():
+            hint.unlink()
+    taken = Trash(layout)._take(hash_of(1))
+    Path(taken).rename(taken.replace("taken-", "doomed-"))
+    verdict = verify(layout)
+    assert verdict.clean
+    assert "`runstone gc` finishes" in verdict.unfinished[0].reason
+    left = [problem.reason for problem in verdict.unfinished[1:]]
+    assert left == ["indexed, and not there any more: `runstone index` is enough"] * (told == "by a hint")
+    Trash(layout).settle()
+    index(layout)
+    assert verify(layout).unfinished == []
+    assert_index_is_right(layout)
+
+
+def test_what_a_killed_copy_or_gc_has_left_is_told_and_is_not_foreign(layout):
+    write_run(layout, 1)
+    log = Path(layout.log_path(hash_of(1), ".x.jsonl.1a2b3c4d"))
+    blob = Path(layout.blob_path("ab" * 32)).with_name(f".gone-{'ab' * 32}")
+    copied = Path(layout.root, "incoming", "1a2b")
+    for path in (log, blob, copied / "log.jsonl"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"1")
+    verdict = verify(layout)
+    assert {problem.path for problem in verdict.unfinished} == {str(log), str(blob), str(copied)}
+    assert (verdict.foreign, verdict.clean) == ([], True)
 
 
 @pytest.mark.parametrize("what", ["missing", "wrong", "too many"])

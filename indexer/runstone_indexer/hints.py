@@ -1,4 +1,7 @@
-"""Taking hints away: once the log that a hint points to was ended and has been read, nobody needs it."""
+"""Taking hints away: once the log that a hint points to was ended and has been read, nobody needs it.
+
+And leaving one where a log has changed without its writer.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import contextlib
 import os
 import time
 
-from runstone_writer.layout import Layout, log_name
+from runstone_writer.layout import Layout, log_name, make_folder
 from runstone_writer.state import RunState, WriterState
 
 from .discovery import hinted
@@ -64,3 +67,13 @@ class Hints:
             return os.stat(self._layout.log_path(run, log_name(writer, part))).st_size
         except FileNotFoundError:
             return None
+
+
+def leave_hint(layout: Layout, run: str, writer: str) -> None:
+    """Tell readers and the indexer that a log has come, grown or gone; old enough to be nobody's heartbeat."""
+    path = layout.hint_path(run, writer)
+    make_folder(layout.live)
+    if not os.path.exists(path):
+        with open(path, "wb"):
+            pass
+        os.utime(path, (0, 0))

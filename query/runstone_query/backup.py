@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from runstone_indexer.discovery import look_into, sweep
+from runstone_indexer.hints import leave_hint
 from runstone_writer.errors import CorruptionError, StoreError, UsageError
 from runstone_writer.layout import Layout, log_order, make_folder, open_repo, repo_root, sync_folder
 from runstone_writer.lines import LINE_LIMIT, chain_after, whole_chunk_holds
 from runstone_writer.replay import Problem
 
 from .blobs import PIECE, blobs_in, copy_blob
-from .transfer import checksum, copy_log, leave_hint
+from .transfer import checksum, copy_log
 
 Progress = Callable[[int, int], None]
 _TAIL = 16  # bytes that the end of a line with the digits of its CRC fits into

@@ -14,11 +14,11 @@ from runstone_indexer.discovery import hinted, look_into, sweep
 from runstone_indexer.indexer import Indexer
 from runstone_indexer.states import DELETED
 from runstone_writer.errors import ReadOnlyError
-from runstone_writer.layout import Layout
 from runstone_writer.liveness import file_system_now, is_written
 from runstone_writer.state import RunState
 
 from .blobs import Blob, blobs_in, named_in
+from .leftovers import INCOMING, dotted, files, leftovers
 from .overlay import Tail
 from .repo import Repo
 from .trash import Trash
@@ -26,8 +26,6 @@ from .trash import Trash
 GRACE_SECONDS = 7 * 24 * 3600.0
 BLOB_SECONDS = 3600.0  # a writer puts a blob in place before the line that names it
 LEFTOVER_SECONDS = 24 * 3600.0
-PARTIAL = ".partial"  # ends the name of a blob that is being written
-INCOMING = "incoming"  # where copies of runs are made, before they are put in place whole
 
 _GONE = re.compile(r"\.gone-([0-9a-f]{64})")
 Progress = Callable[[int, int], None]
@@ -180,7 +178,7 @@ class _Collection:
 
     def settle_blobs(self) -> None:
         """Put back blobs that an earlier call was killed over."""
-        for path, _ in _dotted(self._layout.blobs):
+        for path, _ in dotted(self._layout.blobs):
             found = _GONE.fullmatch(os.path.basename(path))
             if found is not None:
                 target = self._layout.blob_path(found[1])
@@ -190,10 +188,10 @@ class _Collection:
     # -- leftovers -------------------------------------------------------------------------------------
 
     def take_leftovers(self) -> None:
-        for path, status in _leftovers(self._layout):
+        for path, status in leftovers(self._layout):
             if self._now - status.st_mtime < LEFTOVER_SECONDS:
                 continue
-            size = sum(s.st_size for _, s in _files(path)) if os.path.isdir(path) else status.st_size
+            size = sum(s.st_size for _, s in files(path)) if os.path.isdir(path) else status.st_size
             if not self.done.dry_run:
                 with contextlib.suppress(FileNotFoundError):
                     shutil.rmtree(path) if os.path.isdir(path) else os.unlink(path)
@@ -239,33 +237,3 @@ def _deleted(repo: Repo) -> Iterator[str]:
 def _newest(state: RunState) -> int:
     deleted = 0 if state.deleted_mark is None else state.deleted_mark[0][0]
     return max([deleted, *(writer.last for writer in state.writers.values())])
-
-
-def _leftovers(layout: Layout) -> Iterator[tuple[str, os.stat_result]]:
-    """Yield temporary files, and copies of runs that were never finished."""
-    for folder in (layout.logs, layout.live, layout.blobs):
-        yield from _dotted(folder)
-    for path, status in _files(layout.blobs):
-        name = os.path.basename(path)
-        if name.endswith(PARTIAL) and not name.startswith("."):
-            yield path, status
-    for folder, keep in ((layout.root, re.compile(r".+\.tmp")), (os.path.join(layout.root, INCOMING), None)):
-        with contextlib.suppress(OSError), os.scandir(folder) as entries:
-            for entry in entries:
-                if keep is None or keep.fullmatch(entry.name):
-                    yield entry.path, entry.stat(follow_symlinks=False)
-
-
-def _dotted(folder: str) -> Iterator[tuple[str, os.stat_result]]:
-    for path, status in _files(folder):
-        name = os.path.basename(path)
-        if name.startswith(".") and not name.startswith(".nfs"):  # those are a file server's own
-            yield path, status
-
-
-def _files(folder: str) -> Iterator[tuple[str, os.stat_result]]:
-    for where, _, names in os.walk(folder):
-        for name in names:
-            path = os.path.join(where, name)
-            with contextlib.suppress(OSError):
-                yield path, os.stat(path, follow_symlinks=False)

@@ -8,12 +8,13 @@ import shutil
 from zlib import crc32
 
 from runstone_indexer.discovery import RunFolder, hinted, look_into
+from runstone_indexer.hints import leave_hint
 from runstone_writer.errors import StoreError, UsageError
 from runstone_writer.layout import Layout, log_order, make_folder, sync_folder
 from runstone_writer.liveness import file_system_now, is_written
 
 from .blobs import PIECE, copy_blob, named_in
-from .garbage import INCOMING
+from .leftovers import INCOMING
 from .overlay import Tail
 from .repo import Repo
 from .trash import Trash
@@ -162,13 +163,3 @@ def checksum(path: str, size: int, start: int = 0) -> int:
         while size and (data := file.read(min(PIECE, size))):
             crc, size = crc32(data, crc), size - len(data)
     return crc
-
-
-def leave_hint(layout: Layout, run: str, writer: str) -> None:
-    """Tell readers and the indexer that a log has come or grown; old enough to be nobody's heartbeat."""
-    path = layout.hint_path(run, writer)
-    make_folder(layout.live)
-    if not os.path.exists(path):
-        with open(path, "wb"):
-            pass
-        os.utime(path, (0, 0))

@@ -11,7 +11,8 @@ import os
 import shutil
 
 from runstone_indexer.discovery import RunFolder, hinted, look_into
-from runstone_writer.layout import Layout, make_folder, sync_folder
+from runstone_indexer.hints import leave_hint
+from runstone_writer.layout import Layout, log_order, make_folder, sync_folder
 
 TAKEN, DOOMED = "taken-", "doomed-"
 
@@ -28,6 +29,12 @@ class Trash:
 
         Returns whether it is gone; if not, it is back where it was. Raises OSError.
         """
+        if (
+            not hints
+        ):  # an index that has not heard of the deletion goes by this one: nothing else leads to a run
+            hints = [log_order(name)[0] for name in sorted(expected.sizes)[:1]]  # that is not in its folder
+            for writer in hints:
+                leave_hint(self._layout, run, writer)
         entry = self._take(run)
         if entry is None:
             return True
@@ -42,17 +49,18 @@ class Trash:
 
     def settle(self) -> None:
         """Finish what was interrupted: put back what was only taken, remove what was doomed."""
-        for name in self._entries():
-            entry = os.path.join(self.root, name)
+        for entry in self.entries():
+            name = os.path.basename(entry)
             if name.startswith(TAKEN):
                 self._put_back(entry)
             elif name.startswith(DOOMED):
                 shutil.rmtree(entry, ignore_errors=True)
         self._close()
 
-    def _entries(self) -> list[str]:
+    def entries(self) -> list[str]:
+        """Return the paths of what is being removed, or was when somebody was killed."""
         try:
-            return sorted(os.listdir(self.root))
+            return [os.path.join(self.root, name) for name in sorted(os.listdir(self.root))]
         except (FileNotFoundError, NotADirectoryError):
             return []
 

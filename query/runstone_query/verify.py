@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from runstone_indexer.columns import Columns
-from runstone_indexer.discovery import sweep
+from runstone_indexer.discovery import hinted, sweep
 from runstone_indexer.generation import Generation, fault_of, open_generation
 from runstone_indexer.manifest import index_folder
 from runstone_indexer.parameters import damaged_file
@@ -22,10 +22,13 @@ from runstone_writer.media.shelf import PARTIAL, stored_blobs
 from runstone_writer.replay import Problem
 from runstone_writer.state import RunState
 
+from .leftovers import leftovers
 from .overlay import Tail
 from .record import Record
+from .trash import Trash
 
 PATIENCE = 100  # attempts to read a run that is being written up to the same place twice
+GONE = "indexed, and not there any more"
 Progress = Callable[[int, int], None]
 
 
@@ -42,12 +45,15 @@ class Verdict:
     )  # bytes of logs and blobs that are not what was written
     tails: list[Problem] = field(default_factory=list)  # lines that were never completed: normal after a kill
     foreign: list[Problem] = field(default_factory=list)
+    unfinished: list[Problem] = field(
+        default_factory=list
+    )  # what `gc` or an indexer was killed over, or is at work on
     index: list[Problem] = field(default_factory=list)  # the index is damaged or says something else
     indexed: int = 0  # runs compared with the index
 
     @property
     def clean(self) -> bool:
-        """Whether nothing is wrong (torn tails are not wrong)."""
+        """Whether nothing is wrong (torn tails are not wrong, nor is what the next `gc` or indexer finishes)."""
         return not (self.damage or self.index)
 
 
@@ -55,7 +61,9 @@ def verify(layout: Layout, progress: Progress | None = None) -> Verdict:
     """Read everything and compare. Changes nothing. Runs may be written and indexed meanwhile."""
     verdict = Verdict()
     generation = _checked_index(layout, verdict)
-    verdict.foreign += list(_foreign(layout))
+    verdict.unfinished += list(_unfinished(layout))
+    temporary = {problem.path for problem in verdict.unfinished}
+    verdict.foreign += [problem for problem in _foreign(layout) if problem.path not in temporary]
     blobs = _verify_blobs(layout, verdict)
     runs = list(sweep(layout))
     for count, run in enumerate(runs):
@@ -87,6 +95,15 @@ def _checked_index(layout: Layout, verdict: Verdict) -> Generation | None:
     return None if verdict.index else generation
 
 
+def _unfinished(layout: Layout) -> Iterator[Problem]:
+    """Yield what killed processes have left for the next `gc`. Others may be at work at this moment."""
+    for path, _ in leftovers(layout):
+        if not path.endswith(PARTIAL):
+            yield Problem(path, 0, 0, "a temporary file: left for a day, `runstone gc` removes it")
+    for entry in Trash(layout).entries():
+        yield Problem(entry, 0, 0, "a run on its way out: `runstone gc` finishes that, or puts it back")
+
+
 def _foreign(layout: Layout) -> Iterator[Problem]:
     """Yield what is in the logs' folders and is neither a run's folder nor a log."""
     for folder, folders, files in os.walk(layout.logs):
@@ -114,9 +131,10 @@ def _verify_blobs(layout: Layout, verdict: Verdict) -> set[tuple[str, int]]:
     known = set()
     for blob in stored_blobs(layout):
         if isinstance(blob, str):
-            partial = blob.endswith(PARTIAL)
-            reason = "a blob that was never completed" if partial else "not a blob of Runstone's"
-            (verdict.tails if partial else verdict.foreign).append(Problem(blob, 0, 0, reason))
+            if blob.endswith(PARTIAL):
+                verdict.tails.append(Problem(blob, 0, 0, "a blob that was never completed"))
+            elif blob not in {problem.path for problem in verdict.unfinished}:
+                verdict.foreign.append(Problem(blob, 0, 0, "not a blob of Runstone's"))
             continue
         fault = blob.fault()
         if fault:
@@ -195,11 +213,16 @@ def _verify_runs(layout: Layout, runs: set[str], generation: Generation, verdict
     """Compare which runs there are: in the logs, in the state files and in the Tantivy index."""
     documents = dict(zip(*(found.tolist() for found in generation.parameters.documents()), strict=True))
     is_newer = generation.parameters.stamp != generation.manifest.parameters
+    pointed_to = hinted(layout)
     for file, rows in generation.locate(None):
         for row in rows.tolist():
             run, number = file.hash(row), int(file.run[row])
             if run not in runs and not os.path.isdir(layout.run_folder(run)):
-                verdict.index.append(Problem(layout.run_folder(run), 0, 0, "indexed, and not there any more"))
+                if run in pointed_to:  # then it is in no answer, and the next pass of the indexer looks at it
+                    problem = Problem(layout.run_folder(run), 0, 0, f"{GONE}: `runstone index` is enough")
+                    verdict.unfinished.append(problem)
+                else:
+                    verdict.index.append(Problem(layout.run_folder(run), 0, 0, GONE))
             if documents.pop(number, None) != int(file.column("document")[row]) and not is_newer:
                 verdict.index.append(
                     Problem(layout.run_folder(run), 0, 0, "its parameters are indexed wrong")

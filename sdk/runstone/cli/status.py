@@ -61,7 +61,7 @@ def fsck(repo: str | None, as_json: bool) -> None:
     """Verify every checksum, and the index against the logs.
 
     Nothing is changed. Ends with exit code 1 if something is damaged. A torn tail (a line that a killed process did not
-    complete) and a foreign file are shown, and are no damage.
+    complete), a foreign file and what the next gc or index pass finishes are shown, and are no damage.
 
     \b
     Example:
@@ -86,6 +86,7 @@ def _say(verdict: Verdict) -> None:
     _print_problems("Damage in logs and blobs", verdict.damage)
     _print_problems("Damage in the index", verdict.index)
     _print_problems("Never completed (no damage)", verdict.tails)
+    _print_problems("Interrupted, or at work (no damage)", verdict.unfinished)
     _print_problems("Foreign (no damage)", verdict.foreign)
     if verdict.clean:
         click.echo("No damage.")
