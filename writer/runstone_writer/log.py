@@ -471,11 +471,11 @@ class LogWriter:
         self._catch_up()
         with self._sync_lock:
             self._cargo.retry(self)
-            self._warn_soon(self._cargo.sync())
             with self._lock:
                 self._enter()
                 part, end = self._begin_sync()
                 self._leave()
+            self._warn_soon(self._cargo.sync(self))  # of all blobs that a line before `end` names
             if part is not None:
                 part.sync(self._folders())
                 with self._lock:
