@@ -80,7 +80,7 @@ class Disk:
     def unmount(self) -> None:
         """Unmount; whoever still has a file open there is about to die."""
         deadline = time.monotonic() + PATIENCE
-        while (done := subprocess.run(["umount", self.mounted], capture_output=True)).returncode:
+        while (done := subprocess.run(["umount", self.mounted], capture_output=True, check=False)).returncode:
             if time.monotonic() > deadline:
                 raise RuntimeError(f"cannot unmount {self.mounted}: {done.stderr.decode()}")
             time.sleep(0.005)
@@ -137,7 +137,9 @@ def clear(folder: Path) -> None:
             with contextlib.suppress(OSError):
                 _ioctl(Path(place), THAW, bytes(4))
             subprocess.run(["umount", "-l", place], capture_output=True, check=False)
-    for line in subprocess.run(["losetup", "-nO", "NAME,BACK-FILE"], capture_output=True, text=True).stdout.splitlines():
+    for line in subprocess.run(
+        ["losetup", "-nO", "NAME,BACK-FILE"], capture_output=True, text=True, check=False
+    ).stdout.splitlines():
         name, _, backing = line.partition(" ")
         if backing.strip().startswith(f"{folder}/"):
             subprocess.run(["losetup", "-d", name], capture_output=True, check=False)

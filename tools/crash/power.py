@@ -38,7 +38,6 @@ from disk import FLUSH_LOG, KINDS, NO_FLUSH, Child, Disk, clear_leftovers, unusa
 
 import runstone_indexer.columns as columns
 import runstone_indexer.indexer as indexing
-import runstone_indexer.manifest as manifest
 import runstone_writer.layout as layout_module
 import runstone_writer.log as log_module
 import runstone_writer.media.shelf as shelf
@@ -212,7 +211,9 @@ class Expected:
     acked: int
 
 
-def judge(root: Path, backup: Path, expected: list[Expected], victims: dict[str, int], saved: Expected | None) -> list[str]:
+def judge(
+    root: Path, backup: Path, expected: list[Expected], victims: dict[str, int], saved: Expected | None
+) -> list[str]:
     """Return what is wrong after a power cut; it takes the place of whoever comes next, and so indexes at the end."""
     wrong: list[str] = []
     open_repo(root)
@@ -226,7 +227,9 @@ def judge(root: Path, backup: Path, expected: list[Expected], victims: dict[str,
     repo = Repo(root, index=False)
     for one in expected:
         wrong += missing(repo, one, hopeless)
-    wrong += [f"victim {run}: {fault}" for run, count in victims.items() for fault in halved(repo, run, count)]
+    wrong += [
+        f"victim {run}: {fault}" for run, count in victims.items() for fault in halved(repo, run, count)
+    ]
     Indexer(layout).run_once()
     wrong += queries_differ(layout, "after the next indexer")
     verdict = verify(layout)
@@ -252,7 +255,9 @@ def queries_differ(layout: Layout, when: str) -> list[str]:
     for run in with_index.keys() & without.keys():
         difference = compare(without[run], with_index[run])
         if difference:
-            wrong.append(f"{when} a query of run {run} gets something else through the index: {difference:.200}")
+            wrong.append(
+                f"{when} a query of run {run} gets something else through the index: {difference:.200}"
+            )
     return wrong
 
 
@@ -279,9 +284,11 @@ def missing(repo: Repo, one: Expected, hopeless: set[str]) -> Iterator[str]:
     there = {} if run is None else events_of(run, one.tag)
     for i in range(one.durable):
         if i not in there:
-            yield f"{one}: {kind_of(i)} {i} is lost"
+            yield f"{one}: {kind_of(i)} {i} is lost{ends_of(repo.layout, one.run)}"
             return
-    expected = [i for i in range(max(there, default=-1) + 1) if kind_of(i) != "artifact"]  # these overtake nobody
+    expected = [
+        i for i in range(max(there, default=-1) + 1) if kind_of(i) != "artifact"
+    ]  # these overtake nobody
     if [i for i in sorted(there) if kind_of(i) != "artifact"] != expected:
         yield f"{one}: there is a hole in what is there"
     for i, value in there.items():
@@ -290,6 +297,15 @@ def missing(repo: Repo, one: Expected, hopeless: set[str]) -> Iterator[str]:
             yield f"{one}: {kind_of(i)} {i} is broken: {fault}"
         elif fault:
             hopeless.add(digest)
+
+
+def ends_of(layout: Layout, run: str) -> str:
+    """Return how the logs of a run end, for whoever has to find out what happened."""
+    found = ""
+    for name in layout.log_names(run):
+        data = Path(layout.log_path(run, name)).read_bytes()
+        found += f"\n    {name}, {len(data):,} bytes, {data.count(0):,} of them zero: ...{data.rstrip(bytes(1))[-200:]!r}"
+    return found
 
 
 def events_of(run: Any, tag: str) -> dict[int, Any]:
@@ -348,7 +364,9 @@ def judge_backup(repo: Repo, backup: Path, saved: Expected) -> list[str]:
         one.update()
         other.update()
         if one.state.known and one.positions() == other.positions() and compare(one.record(), other.record()):
-            wrong.append(f"run {run} is another one in the backup: {compare(one.record(), other.record()):.200}")
+            wrong.append(
+                f"run {run} is another one in the backup: {compare(one.record(), other.record()):.200}"
+            )
     return wrong
 
 
@@ -421,15 +439,18 @@ class World:
         else:
             wait_for(lambda: writers[0].durable >= choice.choice((1, 1, 2, 9)) or not children[0].is_alive())
         died = [child.said() for child in children if not child.is_alive()]
+        # What is said from here on does not count: an fsync that is under way may return while the power goes.
+        said = [writer.durable for writer in writers]
+        has_backup = saved["acked"]
         self.disk.cut(choice.choice((FLUSH_LOG, NO_FLUSH)))
         for child in children:
             child.kill()
         self.cuts += 1
-        self._remember(writers)
+        self._remember(writers, said)
         self.disk.unmount()
         self.disk.mount()
         wrong = [f"it ended by itself: {text[-600:]}" for text in died]
-        return wrong + self._judged(writers[0], saved["acked"])
+        return wrong + self._judged(writers[0], has_backup)
 
     def _writers(self, count: int) -> list[Writer]:
         choice, found = self.choice, []
@@ -453,14 +474,16 @@ class World:
     def _let_pass(self, writers: list[Writer], children: list[Child]) -> None:
         """Wait for a number of events that one of them has written, or for a little longer than that."""
         one, events = self.choice.choice(writers), self.choice.randrange(1, 600)
-        wait_for(lambda: one.acked >= min(events, one.count) or not all(child.is_alive() for child in children))
+        wait_for(
+            lambda: one.acked >= min(events, one.count) or not all(child.is_alive() for child in children)
+        )
         time.sleep(self.choice.choice((0.0, 0.03, 0.2, 0.6)) * self.choice.random())
 
-    def _remember(self, writers: list[Writer]) -> None:
-        for writer in writers:
-            self.expected[writer.tag] = Expected(writer.tag, writer.run, writer.durable, writer.acked)
+    def _remember(self, writers: list[Writer], said: list[int]) -> None:
+        for writer, durable in zip(writers, said, strict=True):
+            self.expected[writer.tag] = Expected(writer.tag, writer.run, durable, writer.acked)
             self.events += writer.acked
-            self.durable += writer.durable
+            self.durable += durable
             self.slowest = max(self.slowest, writer.shared["slowest"])
 
     def _judged(self, first: Writer, saved: int) -> list[str]:
@@ -481,7 +504,9 @@ class World:
         child = self._child(work, "judge")
         child.wait()
         self.victims[victim] = VICTIM_POINTS
-        return json.loads(answer.read_text()) if answer.exists() else [f"the judge died: {child.said()[-600:]}"]
+        return (
+            json.loads(answer.read_text()) if answer.exists() else [f"the judge died: {child.said()[-600:]}"]
+        )
 
 
 VICTIM_POINTS = 40
@@ -538,7 +563,9 @@ def cuts(kind: str, options: Options, *, fresh: bool = False) -> Row:
 def control(disk: Disk, row: Row, options: Options, *, fresh: bool) -> None:
     """Do the same without fsync: each kind of it has to be noticed."""
     caught = []
-    for number, spoil in enumerate((no_fsync_in_logs,) if fresh else (no_fsync_in_logs, no_fsync_in_publishing)):
+    for number, spoil in enumerate(
+        (no_fsync_in_logs,) if fresh else (no_fsync_in_logs, no_fsync_in_publishing)
+    ):
         noticed = 0
         for trial in range(min(max(row.trials // 20, 8), 20)):
             world = World(disk, options.seed + 1_000_000 * (number + 1) + trial, spoil)

@@ -28,7 +28,9 @@ class Shelf:
         self._proven: set[str] = set()  # what was put here, or read in full, by this process
         self._unsynced: deque[StoredBlob] = deque()
         self._sync_lock = threading.RLock()
-        self._doubtful: set[str] = set()  # whose fsync failed: it may claim success the next time, and the bytes are gone
+        self._doubtful: set[str] = (
+            set()
+        )  # whose fsync failed: it may claim success the next time, and the bytes are gone
 
     def put(self, blob: Blob, *, durable: bool) -> None:
         """Put a blob in its place, unless it stands there. Raises OSError if the storage refuses it."""
@@ -99,7 +101,7 @@ class Shelf:
                 elif failure is None:
                     self._write(blob.path, blob, durable=True)
                 else:
-                    raise failure  # noqa: TRY301 - the storage has just refused another one
+                    raise failure
                 synced.append(blob)
             except FileNotFoundError:  # taken away since: it is nobody's any more
                 self._doubtful.discard(blob.digest)
