@@ -163,7 +163,7 @@ def test_a_log_that_was_stored_long_ago_is_not_made_durable_again(layout, monkey
     journal = write_run(layout, 1)
     old = time.time() - hints_module.SETTLED_SECONDS - 10
     os.utime(journal.path, (old, old))
-    monkeypatch.setattr(hints_module, "sync", lambda path: pytest.fail(path))
+    monkeypatch.setattr(hints_module, "sync", pytest.fail)
     index(layout)
     assert hints(layout) == []
 

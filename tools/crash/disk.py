@@ -50,6 +50,7 @@ class Disk:
         self.system, self.options, self.size = KINDS[kind]
         self.folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
         self.device = device  # a block device, or none yet: then a loop device of its own
+        self.journal = ""  # the device that it is on, if on another
         self.mounted = self.folder / "disk"
         self.mounted.mkdir()
 
@@ -71,15 +72,23 @@ class Disk:
         if os.path.ismount(self.mounted):
             self.unmount()
         quick = ["-F", "-b", "4096"] if self.system == "ext4" else ["-f"]
-        _run(f"mkfs.{self.system}", "-q", *quick, self.device)
+        if self.journal and self.system == "ext4":
+            run("mkfs.ext4", "-q", "-F", "-b", "4096", "-O", "journal_dev", self.journal)
+            quick += ["-J", f"device={self.journal}"]
+        elif self.journal:
+            quick += ["-l", f"logdev={self.journal}"]
+        run(f"mkfs.{self.system}", "-q", *quick, self.device)
         self.mount()
 
     def mount(self) -> None:
-        _run("mount", "-t", self.system, "-o", self.options or "defaults", self.device, str(self.mounted))
+        options = self.options or "defaults"
+        if self.journal and self.system == "xfs":
+            options += f",logdev={self.journal}"
+        run("mount", "-t", self.system, "-o", options, self.device, str(self.mounted))
 
-    def unmount(self) -> None:
+    def unmount(self, patience: float = PATIENCE) -> None:
         """Unmount; whoever still has a file open there is about to die."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + patience
         while (done := subprocess.run(["umount", self.mounted], capture_output=True, check=False)).returncode:
             if time.monotonic() > deadline:
                 raise RuntimeError(f"cannot unmount {self.mounted}: {done.stderr.decode()}")
@@ -151,7 +160,7 @@ def loop_device(image: Path, size: int = 0) -> str:
     if size:
         with open(image, "wb") as file:
             file.truncate(size * 1024 * 1024)
-    return _run("losetup", "--find", "--show", str(image)).strip()
+    return run("losetup", "--find", "--show", str(image)).strip()
 
 
 def _ioctl(folder: Path, request: int, argument: bytes) -> None:
@@ -162,11 +171,12 @@ def _ioctl(folder: Path, request: int, argument: bytes) -> None:
         os.close(fd)
 
 
-def _run(*command: str) -> str:
-    for _ in range(5):  # two that look for a free loop device at the same time
+def run(*command: str) -> str:
+    for _ in range(100):  # others look for a free loop device as well; a device is busy for a moment longer
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if not done.returncode:
             return done.stdout
+        time.sleep(0.1)
     raise RuntimeError(f"{' '.join(command)}: {done.stderr}")
 
 

@@ -51,10 +51,19 @@ def rss():
     return int(open("/proc/self/statm").read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 def wanted(what):
     return os.path.exists(outside + "/" + what)
+seen = set()
+def wanted_once(what):
+    if what not in seen and wanted(what):
+        seen.add(what)
+    return what in seen
 def one(i):
     global run
-    if flood:
-        run.track(Text("x" * 3000 + str(i)), name="flood", step=i)
+    if flood:  # long lines and short ones; the sequence is new while the storage hangs
+        name = "during" if wanted_once("frozen") else "before"
+        if i % 8:
+            run.track(i * 0.5, name=name, step=i)
+        else:
+            run.track(Text("x" * 6000 + str(i)), name=name + " text", step=i)
         return "point"
     if i % 10 == 3:
         run["given", str(i)] = i
@@ -264,7 +273,7 @@ def flooded(kind: str, options: Options) -> Row:
         with hanging(disk, training, 60):
             wait_for(
                 lambda: (
-                    training.calls > 3 * MEMORY_MIB * 1024 * 1024 // 3000
+                    training.calls > 3 * MEMORY_MIB * 1024 * 1024 * 8 // 6400
                     or training.process.poll() is not None
                 )
             )
@@ -274,7 +283,10 @@ def flooded(kind: str, options: Options) -> Row:
         if row.failures:
             return row
         repo = Repo(training.repo, index=False)
-        there = set(repo.get_run("first").get_sequence("flood").values.sparse_list()[0])
+        run = repo.get_run("first")
+        names = [f"{when}{what}" for when in ("before", "during") for what in ("", " text")]
+        found = [run.get_sequence(name) for name in names]
+        there = {step for one in found if one is not None for step in one.values.sparse_list()[0]}
         gone, said = training.events() - len(there), dropped(repo, "first")
         row.figures = {"dropped": said, "memory, MiB": grown >> 20}
         if said != gone or not said:
