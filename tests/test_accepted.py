@@ -155,6 +155,24 @@ def test_what_does_not_fit_into_memory_is_dropped_oldest_first_and_counted_in_th
     assert found.dropped == 5000 - len(found.steps) > 4000
 
 
+def test_a_sequence_that_is_declared_while_the_storage_hangs_is_known_however_much_is_dropped(
+    layout: Layout, log: AcceptedLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(accepted_module, "WAITING_LIMIT", 10_000)
+    hanging = Hanging(monkeypatch)
+    log.append("open")
+    hanging.waiting.wait(60)
+    log.declare(1, "loss", {}, "number")
+    for step in range(5000):
+        log.point(1, step, 0.5, None)
+    hanging.go_on.set()
+    log.close("end")
+    found = Found(layout)
+    assert found.steps
+    assert found.steps == list(range(5000 - len(found.steps), 5000))
+    assert found.dropped == 5000 - len(found.steps)
+
+
 def test_close_gives_up_on_storage_that_hangs_and_says_how_much_was_not_written(
     layout: Layout, log: AcceptedLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:

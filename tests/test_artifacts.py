@@ -345,3 +345,11 @@ def test_the_examples_of_the_page_run(tmp_path, bucket):
         assert (done.returncode, done.stderr) == (0, "")
         shown = [line.partition("# ")[2] for line in example.splitlines() if "# " in line and "print" in line]
         assert done.stdout.splitlines() == shown
+
+
+def test_an_artifact_puts_right_a_blob_that_a_power_cut_has_emptied(run, model):
+    run.log_artifact(model, block=True)
+    path = Path(run.artifacts["model.pt"].uri.removeprefix("file://"))
+    path.write_bytes(b"")
+    run.log_artifact(model, "again", block=True)
+    assert path.read_bytes() == model.read_bytes()

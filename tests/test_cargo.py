@@ -1,6 +1,7 @@
 """A storage that refuses blobs: training goes on, nothing is claimed that is not there, and what is lost is counted."""
 
 import contextlib
+import errno
 import os
 import resource
 import subprocess
@@ -19,6 +20,7 @@ from runstone import Audio, Image, Repo, Run, Text, UsageError
 from runstone_query.verify import verify
 from runstone_writer import cargo as cargo_module
 from runstone_writer.media import blob as blob_module
+from runstone_writer.media import shelf as shelf_module
 
 LIMIT = 30_000
 LARGE = "x" * LIMIT * 2  # a text that is in a blob which the storage refuses
@@ -249,3 +251,55 @@ def test_accepted_memory_is_bounded_by_blobs_as_well(tmp_path, accepted, monkeyp
     accepted.close()
     assert steps_of(tmp_path, accepted)[-2:] == [3, 4]
     assert dropped(tmp_path, accepted) > 0
+
+
+def test_a_line_becomes_durable_only_after_the_blobs_that_it_names(tmp_path, monkeypatch):
+    """An image that comes while the blobs are being made durable waits for the next round, line and blob."""
+    run = Run(repo=tmp_path, **QUIET)
+    log = run._log
+    run.track(Image(NOISE[:9]), name="x")
+    sync, ends, taken = log._cargo.sync, [], type(log._part).take_off
+
+    def late(of):
+        told = sync(of)
+        thread = threading.Thread(target=run.track, args=(Image(NOISE),), kwargs={"name": "x"})
+        thread.start()  # just when all blobs have been made durable
+        thread.join()
+        return told
+
+    def take_off(part):
+        ends.append(taken(part))
+        return ends[-1]
+
+    monkeypatch.setattr(log._cargo, "sync", late)
+    monkeypatch.setattr(type(log._part), "take_off", take_off)
+    end = os.stat(log.path()).st_size
+    log.sync()
+    assert ends == [end]  # what the fsync vouches for stood there before the blobs were made durable
+    assert os.stat(log.path()).st_size > end
+    monkeypatch.undo()
+    run.close()
+
+
+def test_objects_that_could_not_be_made_durable_are_told_once_and_written_again(tmp_path, monkeypatch):
+    run = Run(repo=tmp_path, **QUIET)
+    run.track(Image(NOISE), name="x")
+    before = inodes(tmp_path)
+    monkeypatch.setattr(shelf_module, "_sync_file", lambda path: refuse())
+    run._log.sync()
+    with pytest.warns(RuntimeWarning, match="would not survive a power cut"):
+        run.track(1, name="y")
+    run._log.sync()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        run.track(2, name="y")
+    assert inodes(tmp_path) != before
+    run.close()
+
+
+def inodes(repo):
+    return [path.stat().st_ino for path in Path(repo, ".runstone/blobs").rglob("*") if path.is_file()]
+
+
+def refuse():
+    raise OSError(errno.EIO, "Input/output error")

@@ -10,6 +10,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from journals import Journal, assert_same_answers, hash_of, index, new_repo, write_run
+from runstone_indexer import hints as hints_module
 from runstone_indexer.hints import STALE_SECONDS
 from runstone_indexer.indexer import Indexer
 from runstone_writer.layout import Layout
@@ -125,3 +126,47 @@ def test_the_hint_of_a_log_that_has_a_next_part_stays_until_that_is_read(layout)
     index(layout, full=False)
     assert hints(layout) == []
     assert_same_answers(layout)
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_a_hint_goes_only_when_a_power_cut_can_take_nothing_of_its_log(layout, monkeypatch, many):
+    """Its writer may be in the middle of the last fsync, and nobody would look at the log again."""
+    monkeypatch.setattr(hints_module, "MANY", 1 if many else 64)
+    journal = write_run(layout, 1)
+    asked = []
+    monkeypatch.setattr(hints_module, "sync", asked.append)
+    monkeypatch.setattr(hints_module, "_sync_file_system", lambda path: asked.append(path) is None)
+    unlink = os.unlink
+    monkeypatch.setattr(os, "unlink", lambda path: (asked.append("unlinked"), unlink(path)))
+    index(layout)
+    run = layout.run_folder(hash_of(1))
+    folders = [run, os.path.dirname(run), layout.logs]
+    assert asked[: asked.index("unlinked")] == ([layout.logs] if many else [journal.path, *folders])
+    assert hints(layout) == []
+
+
+def test_a_hint_stays_while_its_log_cannot_be_made_durable(layout, monkeypatch):
+    write_run(layout, 1)
+
+    def refuse(path):
+        raise OSError(5, "Input/output error", path)
+
+    monkeypatch.setattr(hints_module, "sync", refuse)
+    index(layout)
+    assert len(hints(layout)) == 1
+    monkeypatch.undo()
+    index(layout)
+    assert hints(layout) == []
+
+
+def test_a_log_that_was_stored_long_ago_is_not_made_durable_again(layout, monkeypatch):
+    journal = write_run(layout, 1)
+    old = time.time() - hints_module.SETTLED_SECONDS - 10
+    os.utime(journal.path, (old, old))
+    monkeypatch.setattr(hints_module, "sync", pytest.fail)
+    index(layout)
+    assert hints(layout) == []
+
+
+def test_a_whole_file_system_can_be_made_durable(layout):
+    assert hints_module._sync_file_system(layout.logs)

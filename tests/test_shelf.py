@@ -1,5 +1,6 @@
 """The blobs of a repository: whole or not there, written once, put right after a power cut."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -40,6 +41,73 @@ def test_a_blob_stands_where_its_name_says_and_cannot_be_written_to(layout, shel
     path = Path(layout.blob_path(ABC))
     assert path.read_bytes() == b"abc"
     assert path.stat().st_mode & 0o777 == 0o444 & ~current_umask()
+
+
+def failing(calls, times):
+    """An fsync that fails so many times, and then claims success, as the kernel does; `calls` gets what it did."""
+
+    def fsync(fd):
+        calls.append(os.readlink(f"/proc/self/fd/{fd}"))
+        if len(calls) <= times:
+            raise OSError(errno.EIO, "Input/output error")
+
+    return fsync
+
+
+@pytest.mark.parametrize("durable", [False, True])
+def test_a_blob_whose_fsync_failed_is_written_to_a_new_file(layout, shelf, monkeypatch, durable):
+    if durable:  # its content is durable before it is put in place
+        monkeypatch.setattr(shelf_module, "_sync_file", refuse_once())
+    else:
+        shelf.put(MemoryBlob(b"abc"), durable=False)
+        monkeypatch.setattr(os, "fsync", failing([], 1))
+    with pytest.raises(OSError, match="Input/output"):
+        shelf.put(MemoryBlob(b"abc"), durable=True) if durable else shelf.sync()
+    before = os.stat(layout.blob_path(ABC)).st_ino
+    calls = []
+    monkeypatch.setattr(os, "fsync", failing(calls, 0))
+    shelf.sync()
+    assert os.stat(layout.blob_path(ABC)).st_ino != before
+    assert any(call.endswith(".partial") for call in calls)  # the new file, before it has its name
+    assert Path(layout.blob_path(ABC)).read_bytes() == b"abc"
+
+
+def refuse_once():
+    left = [1]
+
+    def sync_file(path):
+        if left:
+            left.pop()
+            raise OSError(errno.EIO, "Input/output error")
+
+    return sync_file
+
+
+def test_a_blob_whose_folder_could_not_be_made_durable_is_written_again(layout, shelf, monkeypatch):
+    shelf.put(MemoryBlob(b"abc"), durable=False)
+    calls = []
+    monkeypatch.setattr(os, "fsync", lambda fd: calls.append(fd) if not calls else failing([], 1)(fd))
+    with pytest.raises(OSError, match="Input/output"):
+        shelf.sync()
+    monkeypatch.undo()
+    before = os.stat(layout.blob_path(ABC)).st_ino
+    shelf.sync()
+    assert os.stat(layout.blob_path(ABC)).st_ino != before
+
+
+def test_a_doubtful_blob_that_the_cache_has_lost_is_put_right_by_whoever_has_the_content(
+    layout, shelf, monkeypatch
+):
+    shelf.put(MemoryBlob(b"abc"), durable=False)
+    monkeypatch.setattr(os, "fsync", failing([], 1))
+    with pytest.raises(OSError, match="Input/output"):
+        shelf.sync()
+    monkeypatch.undo()
+    os.chmod(layout.blob_path(ABC), 0o644)
+    Path(layout.blob_path(ABC)).write_bytes(bytes(3))
+    shelf.sync()
+    shelf.put(MemoryBlob(b"abc"), durable=True)
+    assert Path(layout.blob_path(ABC)).read_bytes() == b"abc"
 
 
 def current_umask():

@@ -485,3 +485,36 @@ def test_what_is_no_blob_is_foreign_and_what_was_never_completed_a_tail(layout, 
     assert verdict.clean
     assert [Path(problem.path).name for problem in verdict.foreign] == ["file"]
     assert [Path(problem.path).name for problem in verdict.tails] == ["x.partial"]
+
+
+def test_an_emptied_blob_is_damage_only_if_a_log_names_it(layout, tmp_path):
+    """A power cut may leave a blob without content, and without the line that was to name it."""
+    source = tmp_path / "model"
+    source.write_bytes(b"weights")
+    with Run(repo=layout.root, **QUIET) as run:
+        run.log_artifact(source, block=True)
+    (blob,) = stored_blobs(layout)
+    stray = Path(layout.blob_path("0" * 64))
+    stray.parent.mkdir(exist_ok=True)
+    stray.touch()
+    assert verify(layout).clean
+    assert [problem.path for problem in verify(layout).tails] == [str(stray)]
+    Path(blob.path).chmod(0o644)
+    Path(blob.path).write_bytes(bytes(7))
+    assert [problem.path for problem in verify(layout).damage] == [blob.path]
+    log = layout.log_path(run.hash, layout.log_names(run.hash)[0])
+    os.rename(log, log + "x")
+    os.symlink("nowhere", log)  # a log that cannot be read may name anything
+    assert {str(stray), blob.path} <= {problem.path for problem in verify(layout).damage}
+
+
+def test_an_artifact_whose_blob_is_missing_is_damage(layout, tmp_path):
+    source = tmp_path / "model"
+    source.write_bytes(b"weights")
+    with Run(repo=layout.root, **QUIET) as run:
+        run.log_artifact(source, block=True)
+    (blob,) = stored_blobs(layout)
+    os.unlink(blob.path)
+    (problem,) = verify(layout).damage
+    assert "missing" in problem.reason
+    assert "'model'" in problem.reason

@@ -9,13 +9,16 @@ import contextlib
 import os
 import time
 
-from runstone_writer.layout import Layout, log_name, make_folder
+from runstone_writer.layout import Layout, log_name, make_folder, sync
 from runstone_writer.state import RunState, WriterState
 
 from .discovery import hinted
 from .generation import Generation
 
 STALE_SECONDS = 24 * 3600.0  # a writer that has shown no life for so long is taken for dead
+
+SETTLED_SECONDS = 120.0  # after so long the kernel has stored what was written, if its writer has not
+MANY = 64  # logs that are made durable one by one
 
 
 class Hints:
@@ -31,6 +34,7 @@ class Hints:
         `taken_in` are the states that are new in it: the hints of all other runs need a look only once.
         """
         now, kept = time.time(), {}
+        used: dict[str, tuple[str, str]] = {}
         for run, writers in hinted(self._layout).items():
             state = taken_in.get(run)
             for writer in writers:
@@ -41,10 +45,33 @@ class Hints:
                         place = generation.place(run)
                         state = RunState(run) if place is None else place[0].load(place[1]).state
                     if state is not None and self._is_used(state, writer, stale=stale):
-                        os.unlink(path)
+                        used[path] = run, writer
                     else:
                         kept[path] = stale
         self._kept = kept
+        self._remove(used)
+
+    def _remove(self, used: dict[str, tuple[str, str]]) -> None:
+        """Remove hints, once a power cut cannot take anything of their logs any more: nobody would look again."""
+        with contextlib.suppress(OSError):  # then they stay for the next pass
+            self._make_durable(set(used.values()))
+            for path in used:
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(path)
+
+    def _make_durable(self, writers: set[tuple[str, str]]) -> None:
+        recent = time.time() - SETTLED_SECONDS
+        logs = []
+        for run, writer in writers:
+            for name in self._layout.log_names(run):
+                path = self._layout.log_path(run, name)
+                if name.startswith(writer) and os.stat(path).st_mtime > recent:
+                    logs.append(path)
+        if logs and (len(logs) < MANY or not _sync_file_system(self._layout.logs)):
+            runs = {os.path.dirname(path) for path in logs}
+            shards = {os.path.dirname(run) for run in runs}
+            for path in (*logs, *runs, *shards, self._layout.logs):
+                sync(path)
 
     def _is_used(self, state: RunState, writer: str, *, stale: bool) -> bool:
         known = state.writers.get(writer)
@@ -77,3 +104,17 @@ def leave_hint(layout: Layout, run: str, writer: str) -> None:
         with open(path, "wb"):
             pass
         os.utime(path, (0, 0))
+
+
+def _sync_file_system(path: str) -> bool:
+    """Make a whole file system durable; return whether that could be asked for."""
+    import ctypes  # noqa: PLC0415 - for Linux, when there is much to do
+
+    syncfs = getattr(ctypes.CDLL(None), "syncfs", None)
+    if syncfs is None:
+        return False
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        return bool(syncfs(fd) == 0)
+    finally:
+        os.close(fd)

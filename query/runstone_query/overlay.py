@@ -92,7 +92,10 @@ class Tail:
         self._damage += reading.damage
         self._waiting = reading.unread
         self.bytes_read += reading.bytes_read
-        self._has_news = self._has_news or reading.bytes_read > 0
+        is_known = self._read_to[0] in (NOTHING[0], len(folder.sizes))
+        self._has_news = (
+            self._has_news or reading.bytes_read > 0 or not is_known
+        )  # a log without a line is news
         self._read_to, self._seen, self._proven = (len(folder.sizes), reading.extent), folder.extent, True
         if not reading.extent:  # writers of whom nothing has been read yet do not make a run
             self.state = RunState(self.state.run)

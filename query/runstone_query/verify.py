@@ -22,6 +22,7 @@ from runstone_writer.media.shelf import PARTIAL, stored_blobs
 from runstone_writer.replay import Problem
 from runstone_writer.state import RunState
 
+from .blobs import named_in
 from .leftovers import leftovers
 from .overlay import Tail
 from .record import Record
@@ -64,7 +65,8 @@ def verify(layout: Layout, progress: Progress | None = None) -> Verdict:
     verdict.unfinished += list(_unfinished(layout))
     temporary = {problem.path for problem in verdict.unfinished}
     verdict.foreign += [problem for problem in _foreign(layout) if problem.path not in temporary]
-    blobs = _verify_blobs(layout, verdict)
+    faults: dict[str, Problem] = {}
+    blobs = _verify_blobs(layout, verdict, faults)
     runs = list(sweep(layout))
     for count, run in enumerate(runs):
         _verify_run(layout, run, generation, blobs, verdict)
@@ -72,6 +74,8 @@ def verify(layout: Layout, progress: Progress | None = None) -> Verdict:
             progress(count + 1, len(runs))
     if generation is not None:
         _verify_runs(layout, set(runs), generation, verdict)
+    if faults:
+        _weigh(layout, runs, faults, verdict)
     verdict.runs = len(runs)
     return verdict
 
@@ -126,8 +130,8 @@ def _named(folder: str, names: list[str]) -> Iterator[Problem]:
         yield Problem(os.path.join(folder, name), 0, 0, "not a log of Runstone's")
 
 
-def _verify_blobs(layout: Layout, verdict: Verdict) -> set[tuple[str, int]]:
-    """Read every blob; return the name and size of each, damaged ones included."""
+def _verify_blobs(layout: Layout, verdict: Verdict, faults: dict[str, Problem]) -> set[tuple[str, int]]:
+    """Read every blob; return the name and size of each, damaged ones included: these are in `faults`."""
     known = set()
     for blob in stored_blobs(layout):
         if isinstance(blob, str):
@@ -138,11 +142,28 @@ def _verify_blobs(layout: Layout, verdict: Verdict) -> set[tuple[str, int]]:
             continue
         fault = blob.fault()
         if fault:
-            verdict.damage.append(Problem(blob.path, 0, blob.size, fault))
+            faults[blob.digest] = Problem(blob.path, 0, blob.size, fault)
         known.add((blob.digest, blob.size))
         verdict.blobs += 1
         verdict.bytes_read += blob.size
     return known
+
+
+def _weigh(layout: Layout, runs: list[str], faults: dict[str, Problem], verdict: Verdict) -> None:
+    """Tell damaged blobs from those that a power cut has emptied, with the line that was to name them."""
+    named: set[str] = set()
+    for run in runs:
+        for name in layout.log_names(run):
+            try:
+                named |= named_in(layout.log_path(run, name))
+            except OSError:  # nobody knows what it names
+                named.update(faults)
+    for digest, problem in faults.items():
+        if digest in named:
+            verdict.damage.append(problem)
+        else:
+            reason = f"{problem.reason}, and no log names it"
+            verdict.tails.append(Problem(problem.path, problem.start, problem.end, reason))
 
 
 def _verify_references(layout: Layout, record: Record, known: set[tuple[str, int]], verdict: Verdict) -> None:
@@ -168,6 +189,9 @@ def _references(record: Record) -> Iterator[tuple[str, str, int]]:
         if sequence.kind != "number":
             for data in record.chunk(sequence.place).python_values():
                 yield from ((f"{sequence.name!r}", *found) for found in references(data, sequence.kind))
+    for name, (_, fields) in record.state.artifact_marks.items():
+        if isinstance(fields.get("blob"), str) and isinstance(fields.get("size"), int):
+            yield f"artifact {name!r}", fields["blob"], fields["size"]
 
 
 def _verify_run(
@@ -235,9 +259,11 @@ def _verify_runs(layout: Layout, runs: set[str], generation: Generation, verdict
 def compare(one: Record, other: Record) -> str:
     """Return in what two records of a run differ, down to each point; empty if in nothing."""
     a, b = _facts(one.state), _facts(other.state)
-    for what in a:
-        if a[what] != b[what]:
-            return f"{what}: {a[what]!r} and {b[what]!r}"
+    for what in (*a, *b):
+        if a.get(what) != b.get(
+            what
+        ):  # there may be a writer, or a sequence, of which the other knows nothing
+            return f"{what}: {a.get(what)!r} and {b.get(what)!r}"
     if repr(one.state.params.tree()) != repr(other.state.params.tree()):  # repr: NaN is not equal to itself
         return "the order of parameters"
     twins = {sequence.identity: sequence for sequence in other.state.sequences}

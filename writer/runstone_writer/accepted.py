@@ -28,6 +28,9 @@ DRAIN_SECONDS = 0.02
 CLOSE_SECONDS = 5.0  # how long close() waits for storage that hangs
 
 
+_DECLARATION = b'{"event":"sequence"'
+
+
 class _Laden(bytes):
     """The body of a line that refers to blobs, with them."""
 
@@ -49,6 +52,7 @@ class AcceptedLog(LogWriter):
         )  # wanted by a signal handler while the gate was shut
         self._queue: deque[bytes] = deque()
         self._queued = 0
+        self._kept: deque[bytes] = deque()  # declarations that did not fit: one for each sequence at most
         self._draining: bytes | None = None
         self._lost = 0
         self._stop = threading.Event()
@@ -92,8 +96,12 @@ class AcceptedLog(LogWriter):
         self._queue.append(body)
         self._queued += _weight(body)
         while self._queued > WAITING_LIMIT:
-            self._queued -= _weight(self._queue.popleft())
-            self._lost += 1
+            oldest = self._queue.popleft()
+            self._queued -= _weight(oldest)
+            if oldest.startswith(_DECLARATION):  # points that are not dropped need it
+                self._kept.append(oldest)
+            else:
+                self._lost += 1
         if self._drainer is None:
             drainer = threading.Thread(target=self._drain_for_ever, name="runstone-log", daemon=True)
             try:
@@ -134,7 +142,9 @@ class AcceptedLog(LogWriter):
             self._accept_early()
             if self._draining is not None:
                 return True
-            if self._queue:
+            if self._kept:
+                self._draining = self._kept.popleft()
+            elif self._queue:
                 self._draining = self._queue.popleft()
                 self._queued -= _weight(self._draining)
             elif self._lost:
@@ -162,7 +172,7 @@ class AcceptedLog(LogWriter):
     def unwritten(self) -> list[bytes]:
         """Return the bodies of the lines that have been accepted and are not in a file yet."""
         with self._gate:
-            accepted = [*([] if self._draining is None else [self._draining]), *self._queue]
+            accepted = [*([] if self._draining is None else [self._draining]), *self._kept, *self._queue]
         return super().unwritten() + accepted
 
     # -- for the tender: it must not wait for storage that may hang -----------------------------------

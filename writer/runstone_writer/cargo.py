@@ -32,6 +32,7 @@ class Cargo:
         self._waiting: deque[tuple[list[Blob], Callable[[], bytes]]] = deque()
         self._bytes = 0
         self._warned = False
+        self._doubts_told = False
         self._at_work = False
         self._refusal: OSError | None = None
         self._retry_at = 0.0
@@ -103,13 +104,18 @@ class Cargo:
         finally:
             self._at_work = False
 
-    def sync(self) -> str:
+    def sync(self, log: LogWriter) -> str:
         """Make durable what has been put in its place. Return what to warn of."""
         try:
             if self._shelf is not None:
                 self._shelf.sync()
         except OSError as error:
-            return f"objects may not survive a power cut: {error.strerror or error}\nThey are verified when read."
+            first, self._doubts_told = not self._doubts_told, True
+            if first:
+                return (
+                    f"objects in {log.layout.blobs} would not survive a power cut: {error.strerror or error}\n"
+                    f"Training goes on: those of run {log.run} are written once more as soon as the storage takes them."
+                )
         return ""
 
     def give_up(self, log: LogWriter) -> str:

@@ -64,8 +64,7 @@ class LogWriter:
         self.kind: Kind = kind
         self.durable = durable
         self.declarations: dict[int, bytes] = {}
-        self.writer = ""
-        self.parent = ""  # the writer of the process that this one was forked from
+        self.writer = self.parent = ""  # and the writer of the process that this one was forked from
         # Whether the first line of all raises StoreError where nothing can ever be written.
         self.may_refuse = kind == "run"
         self._start()
@@ -86,11 +85,10 @@ class LogWriter:
         # on its way into the file.
         self._pending: bytes | None = None
         self._waiting: deque[bytes] = deque()
-        self._waiting_bytes = 0
-        self._dropped = 0
+        self._waiting_bytes = self._dropped = 0
         self._retry_at = 0.0
         self._warning = ""
-        self._warned = False
+        self._warned = self._doubtful = False
         self._heart = Heartbeat(self.layout, self.run, self.writer)
         self._final: str | None = None
         self._cargo = Cargo()
@@ -375,7 +373,8 @@ class LogWriter:
                 self._refuse_if_hopeless(error)
                 self._refused(f"cannot open a log in {self.layout.run_folder(self.run)}", error)
             progress = len(self._waiting) < before
-        self._retry_at = 0.0 if self._part is not _NOWHERE else time.monotonic() + RETRY_SECONDS
+        waits = self._part is _NOWHERE or self._doubtful  # after a failed fsync a write means little
+        self._retry_at = time.monotonic() + RETRY_SECONDS if waits else 0.0
 
     def _refuse_if_hopeless(self, error: OSError) -> None:
         """A folder that can never be written to is a wrong call; a full disk is not (it may become free)."""
@@ -471,11 +470,11 @@ class LogWriter:
         self._catch_up()
         with self._sync_lock:
             self._cargo.retry(self)
-            self._warn_soon(self._cargo.sync())
             with self._lock:
                 self._enter()
                 part, end = self._begin_sync()
                 self._leave()
+            self._warn_soon(self._cargo.sync(self))  # of all blobs that a line before `end` names
             if part is not None:
                 part.sync(self._folders())
                 with self._lock:
@@ -512,6 +511,7 @@ class LogWriter:
 
     def _end_sync(self, part: Part, end: int) -> None:
         part.land(end)
+        self._doubtful = part.failure is not None
         if part.failure is not None and part is self._part:
             self._condemn(part.failure)
             self._retry()

@@ -13,7 +13,6 @@ from urllib.parse import quote, unquote
 
 from .errors import CorruptionError, StoreError, UsageError
 from .layout import sync_folder
-from .media.shelf import renewed
 
 if TYPE_CHECKING:
     from .layout import Layout
@@ -86,10 +85,9 @@ def _into_blobs(layout: Layout, source: Measured) -> None:
     with _whole(partial, source):
         path = layout.blob_path(source.digest)
         os.makedirs(os.path.dirname(path), exist_ok=True)
-        if not renewed(path):
-            os.replace(partial, path)
-            for place in (os.path.dirname(path), layout.blobs, layout.root):
-                sync_folder(place)
+        os.replace(partial, path)  # one that is there may not be durable, or have been emptied by a power cut
+        for place in (os.path.dirname(path), layout.blobs, layout.root):
+            sync_folder(place)
 
 
 @contextlib.contextmanager

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 from collections import deque
 from typing import TYPE_CHECKING
 
 from ..layout import make_folder, sync_folder
-from .blob import StoredBlob, is_digest
+from .blob import DamagedBlobError, StoredBlob, is_digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +26,11 @@ class Shelf:
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
         self._proven: set[str] = set()  # what was put here, or read in full, by this process
-        self._unsynced: deque[str] = deque()
+        self._unsynced: deque[StoredBlob] = deque()
+        self._sync_lock = threading.RLock()
+        self._doubtful: set[str] = (
+            set()
+        )  # whose fsync failed: it may claim success the next time, and the bytes are gone
 
     def put(self, blob: Blob, *, durable: bool) -> None:
         """Put a blob in its place, unless it stands there. Raises OSError if the storage refuses it."""
@@ -33,22 +38,25 @@ class Shelf:
         if not self._has(path, blob):
             self._write(path, blob, durable)
             self._proven.add(blob.digest)
-            self._unsynced.append(path)
+            self._unsynced.append(StoredBlob(self._layout, blob.digest, blob.size))
         if durable:
             self.sync()
 
     def _has(self, path: str, blob: Blob) -> bool:
         """Whether the blob is there and intact: one that a power cut has emptied is written once more."""
+        if blob.digest in self._doubtful:
+            return False
         try:
             if os.stat(path).st_size != blob.size:
                 return False
         except OSError:
             return False
         if blob.digest not in self._proven:
-            if StoredBlob(self._layout, blob.digest, blob.size).fault():
+            stored = StoredBlob(self._layout, blob.digest, blob.size)
+            if stored.fault():
                 return False
             self._proven.add(blob.digest)
-            self._unsynced.append(path)  # another process may have put it there a moment ago
+            self._unsynced.append(stored)  # another process may have put it there a moment ago
         return renewed(path)
 
     def _write(self, path: str, blob: Blob, durable: bool) -> None:
@@ -70,27 +78,55 @@ class Shelf:
             with contextlib.suppress(OSError):
                 os.unlink(partial)
             raise
+        self._doubtful.discard(blob.digest)
 
     def sync(self) -> None:
-        """Make everything durable that was put here. Raises OSError; the rest is made durable all the same."""
-        folders: set[str] = set()
-        failure: OSError | None = None
-        while self._unsynced:
-            path = self._unsynced.popleft()
-            folders |= {os.path.dirname(path), self._layout.blobs, self._layout.root}
-            try:
-                _sync_file(path)
-            except FileNotFoundError:  # taken away since: it is nobody's any more
-                continue
-            except OSError as error:
-                failure = error
-        for folder in folders:
-            try:
-                sync_folder(folder)
-            except OSError as error:
-                failure = error
+        """Make everything durable that was put here. Raises OSError; the rest is made durable all the same.
+
+        What could not be made durable is written once more, to a new file, by the next call.
+        """
+        with self._sync_lock:  # who finds nothing to do may have to wait for somebody who is at it
+            failure = self._sync_all()
         if failure is not None:
             raise failure
+
+    def _sync_all(self) -> OSError | None:
+        failure: OSError | None = None
+        synced: list[StoredBlob] = []
+        for _ in range(len(self._unsynced)):
+            blob = self._unsynced.popleft()
+            try:
+                if blob.digest not in self._doubtful:
+                    _sync_file(blob.path)
+                elif failure is None:
+                    self._write(blob.path, blob, durable=True)
+                else:
+                    raise failure
+                synced.append(blob)
+            except FileNotFoundError:  # taken away since: it is nobody's any more
+                self._doubtful.discard(blob.digest)
+            except DamagedBlobError:  # the cache had the last copy: whoever has the content puts it right
+                self._proven.discard(blob.digest)
+                self._doubtful.discard(blob.digest)
+            except OSError as error:
+                failure = error
+                self._doubt(blob)
+        try:
+            self._sync_folders(synced)
+        except OSError as error:
+            failure = error
+            for blob in synced:
+                self._doubt(blob)
+        return failure
+
+    def _doubt(self, blob: StoredBlob) -> None:
+        self._doubtful.add(blob.digest)
+        self._unsynced.append(blob)
+
+    def _sync_folders(self, blobs: list[StoredBlob]) -> None:
+        folders = dict.fromkeys(os.path.dirname(blob.path) for blob in blobs)
+        for folder in (*folders, *((self._layout.blobs, self._layout.root) if folders else ())):
+            sync_folder(folder)
 
 
 def renewed(path: str) -> bool:
