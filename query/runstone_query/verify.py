@@ -57,7 +57,7 @@ def verify(layout: Layout, progress: Progress | None = None) -> Verdict:
     generation = _checked_index(layout, verdict)
     verdict.foreign += list(_foreign(layout))
     blobs = _verify_blobs(layout, verdict)
-    runs = list(sweep(layout))
+    runs = list(sweep(layout, lambda error: verdict.damage.append(_unread(error))))
     for count, run in enumerate(runs):
         _verify_run(layout, run, generation, blobs, verdict)
         if progress is not None:
@@ -66,6 +66,10 @@ def verify(layout: Layout, progress: Progress | None = None) -> Verdict:
         _verify_runs(layout, set(runs), generation, verdict)
     verdict.runs = len(runs)
     return verdict
+
+
+def _unread(error: OSError) -> Problem:
+    return Problem(str(error.filename), 0, 0, f"cannot be read: {error.strerror}")
 
 
 def _checked_index(layout: Layout, verdict: Verdict) -> Generation | None:

@@ -388,7 +388,7 @@ def index_while_watching(say: Say, orders: Orders, repo: str, how: str, ends: bo
 
     thread = threading.Thread(target=follow)
     thread.start()
-    until(lambda: failed or orders.failed > 3 * ends or (not ends and is_indexed(layout)))
+    until(lambda: failed or orders.failed > 3 * ends or is_indexed(layout))
     orders.lift()
     began = time.monotonic()
     until(lambda: failed or is_indexed(layout), 10.0)  # "within ten seconds"
@@ -420,7 +420,7 @@ def check_index(repo: Path, done: Outcome) -> list[str]:
         return ["the indexer hangs"]
     found = []
     if done.code != 0 and "RunstoneError" not in done.kind:
-        found.append(f"the indexer died: {done.error[-600:]}{done.stderr[-300:]}")
+        found.append(f"the indexer died ({done.code}): {done.error[-600:]}{done.stderr[-600:]}")
     if "Traceback" in done.stderr:
         found.append(f"a thread died: {done.stderr[-600:]}")
     layout = Repo(repo).layout
@@ -497,7 +497,8 @@ def _succeed(done: Outcome) -> None:
 
 def check_watching(repo: Path, done: Outcome) -> list[str]:
     found = check_index(repo, done)
-    if done.code != 0 and "RunstoneError" in done.kind:
+    hopeless = any(text in done.error for text in ("Permission denied", "Read-only", "No such file"))
+    if done.code != 0 and "RunstoneError" in done.kind and not hopeless:
         found.append(f"the watcher ended: {done.error[-600:]}")
     return found
 
@@ -507,9 +508,8 @@ def _control_indexer(row: Row, folder: Path, nursery: Nursery, prepared: Path) -
     for nth in range(1, 9):
         shutil.rmtree(place, ignore_errors=True)
         shutil.copytree(prepared, place, symlinks=True)
-        done = nursery.run(
-            index_regardless, Fault("read", "EIO", nth, for_ever=True), place, place, "next", False
-        )
+        fault, logs = Fault("read", "EIO", nth, for_ever=True), place / ".runstone/logs"
+        done = nursery.run(index_regardless, fault, logs, place, "next", False)
         row.controls += 1
         row.caught += bool(done.failed and check_index(place, done))
 
@@ -589,7 +589,7 @@ def check_reading(expected: Any, repo: Path, done: Outcome) -> list[str]:
     if done.code is None:
         return ["the reader hangs"]
     if done.code != 0:
-        return [f"the reader died: {done.error[-700:]}{done.stderr[-300:]}"]
+        return [f"the reader died ({done.code}): {done.error[-700:]}{done.stderr[-600:]}"]
     said = {what[0]: what[1] for what in done.said}
     found = []
     for moment in ("before", "after"):
