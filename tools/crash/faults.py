@@ -469,7 +469,7 @@ def indexer(options: Options) -> Row:
         prepared = folder / "prepared"
         open_repo(prepared, create=True)
         for part in range(2):
-            _succeed(nursery.run(prepare, Fault(), prepared, prepared, part))
+            succeed(nursery.run(prepare, Fault(), prepared, prepared, part))
         share = options if options.trials is None else Options(options.seed, options.trials // 5 + 1)
         fresh = folder / "fresh"
         shutil.copytree(prepared, fresh, symlinks=True)
@@ -490,7 +490,7 @@ def indexer(options: Options) -> Row:
     return row
 
 
-def _succeed(done: Outcome) -> None:
+def succeed(done: Outcome) -> None:
     if done.code != 0:
         raise RuntimeError(f"without any fault: {done.error}{done.stderr}")
 
@@ -569,7 +569,7 @@ def reader(options: Options) -> Row:
         prepared = folder / "prepared"
         open_repo(prepared, create=True)
         for part in range(2):
-            _succeed(nursery.run(prepare, Fault(), prepared, prepared, part))
+            succeed(nursery.run(prepare, Fault(), prepared, prepared, part))
         shutil.copytree(prepared, folder / "repo", symlinks=True)
         expected = nursery.run(read, Fault(), folder / "repo", folder / "repo", False, False, False).said
         check = partial(check_reading, expected[-1][1])
