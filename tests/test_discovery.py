@@ -143,7 +143,8 @@ from runstone_writer.layout import Layout, shard
 layout = Layout(sys.argv[1])
 for path in (layout.run_folder("run0001"), os.path.join(layout.logs, shard("run0002"))):
     os.chmod(path, 0)
-print(sorted(sweep(layout)))
+told = []
+print(sorted(sweep(layout, told.append)), [error.filename == path for error in told])
 for attempt in (lambda: look_into(layout, "run0001"), lambda: runs_in_shard(layout, shard("run0002"))):
     try:
         attempt()
@@ -157,4 +158,4 @@ def test_a_folder_that_may_not_be_read_is_an_error_and_a_sweep_goes_on(layout):
     for number in (1, 2, 3):
         write_run(layout, number)
     done = without_write_permission(Path(layout.root), UNREADABLE)
-    assert (done.stdout, done.stderr) == ("['run0001', 'run0003']\nrefused\nrefused\n", "")
+    assert (done.stdout, done.stderr) == ("['run0001', 'run0003'] [True]\nrefused\nrefused\n", "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from runstone_writer.layout import Layout, is_safe_hash, log_order, parse_log_name, shard
@@ -35,7 +35,8 @@ def look_into(layout: Layout, run: str) -> RunFolder:
                     sizes[entry.name] = _size(entry)
                 elif not entry.name.startswith("."):
                     foreign.append(entry.name)
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError) as error:
+        _believe(error, layout.run_folder(run))
         return RunFolder({}, [])
     return RunFolder({name: sizes[name] for name in sorted(sizes, key=log_order)}, sorted(foreign))
 
@@ -61,9 +62,16 @@ def hinted(layout: Layout) -> dict[str, list[str]]:
                 run, _, writer = entry.name.rpartition(".")
                 if writer and is_safe_hash(run):
                     found.setdefault(run, []).append(writer)
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError) as error:
+        _believe(error, layout.live)
         return {}
     return found
+
+
+def _believe(error: OSError, folder: str) -> None:
+    """Raise `error`, which says that a folder is not there, if it is: then nothing is known of what is in it."""
+    if isinstance(error, FileNotFoundError) and os.path.lexists(folder):
+        raise error
 
 
 def shard_marks(layout: Layout) -> dict[str, list[int]]:
@@ -76,7 +84,8 @@ def shard_marks(layout: Layout) -> dict[str, list[int]]:
                 if len(entry.name) == 2:
                     status = entry.stat()
                     marks[entry.name] = mark_of(status.st_mtime_ns, status.st_nlink, settled)
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError) as error:
+        _believe(error, layout.logs)
         return {}
     return marks
 
@@ -92,9 +101,11 @@ def mark_of(changed: int, links: int, settled: int) -> list[int]:
 
 def runs_in_shard(layout: Layout, name: str) -> list[str]:
     """Return the runs in a shard folder. Raises OSError if it is there and cannot be read."""
+    folder = os.path.join(layout.logs, name)
     try:
-        found = os.listdir(os.path.join(layout.logs, name))
-    except (FileNotFoundError, NotADirectoryError):
+        found = os.listdir(folder)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        _believe(error, folder)
         return []
     return [run for run in found if is_safe_hash(run) and shard(run) == name]
 
@@ -104,10 +115,12 @@ def changed_shards(marks: dict[str, list[int]], known: dict[str, list[int]]) -> 
     return [name for name, mark in marks.items() if mark[0] == UNSETTLED or known.get(name) != mark]
 
 
-def sweep(layout: Layout) -> Iterator[str]:
-    """Yield every run, shard by shard; shards that cannot be read are left out."""
+def sweep(layout: Layout, refused: Callable[[OSError], None] | None = None) -> Iterator[str]:
+    """Yield every run, shard by shard; `refused` is told of shards that cannot be read (or else it is raised)."""
     for name in sorted(shard_marks(layout)):
         try:
             yield from runs_in_shard(layout, name)
-        except OSError:
-            continue
+        except OSError as error:
+            if refused is None:
+                raise
+            refused(error)

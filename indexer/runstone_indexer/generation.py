@@ -154,7 +154,14 @@ def fault_of(layout: Layout) -> Exception | None:
     manifest = read_manifest(layout)
     if manifest is None:
         path = manifest_path(layout)
-        return ValueError(f"{path} is not as it was written") if os.path.lexists(path) else None
+        try:
+            with open(path, "rb") as file:
+                file.read(1)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            return error
+        return ValueError(f"{path} is not as it was written")
     try:
         _opened(layout, manifest, None)
     except (OSError, ValueError, KeyError) as error:

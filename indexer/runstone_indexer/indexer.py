@@ -235,7 +235,7 @@ class Indexer:
         todo = self._everything(marks) if full else self._pointed_to(marks, in_use)
         with collector.paused():
             for count, run in enumerate(todo):
-                self._intake.take(run, in_use=run in in_use)
+                self._intake.take(run, in_use=run in in_use or self._intake.refused.get(run, False))
                 if batch.series.points >= POINTS_PER_PUBLISH or len(batch.rows) >= RUNS_PER_PUBLISH:
                     self._write_files(batch)
                     if not at_once:
@@ -268,17 +268,20 @@ class Indexer:
             try:
                 found += runs_in_shard(self.layout, name)
             except OSError as error:
+                marks[name][0] = UNSETTLED  # so that it is looked at again, by queries as well
                 path = os.path.join(self.layout.logs, name)
                 self._intake.wait(name, [Problem(path, 0, 0, f"cannot be read: {error.strerror}")])
         return found
 
     def _pointed_to(self, marks: Marks, in_use: dict[str, list[str]]) -> list[str]:
-        found = dict.fromkeys(in_use)
+        found = dict.fromkeys([*in_use, *self._intake.refused])
         for name in changed_shards(marks, self._draft.shards):
-            with contextlib.suppress(OSError):
+            try:
                 for run in runs_in_shard(self.layout, name):
                     if run not in found and (self._generation is None or not self._generation.knows(run)):
                         found[run] = None
+            except OSError:
+                marks[name][0] = UNSETTLED
         return list(found)
 
     def _vanished(self, there: set[str]) -> list[StateRow]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass, field
 
 from runstone_writer.layout import Layout, parse_log_name
 from runstone_writer.liveness import beat_age, file_system_now
@@ -10,7 +11,6 @@ from runstone_writer.replay import Problem
 from runstone_writer.state import RunState
 from runstone_writer.tender import LEASE_SECONDS
 
-from .chunk import Chunk
 from .discovery import RunFolder, look_into
 from .generation import Generation
 from .parameters import Document, ParameterWriter, document
@@ -60,6 +60,19 @@ class Batch:
         self.points_gone += points
 
 
+@dataclass(slots=True)
+class _News:
+    """What was read of one run, and where it goes."""
+
+    reading: Reading
+    row: StateRow
+    has_row: bool = False  # whether `row` is to be published
+    document: Document | None = None
+    said: list[str] = field(default_factory=list)
+    old: StateRow | None = None  # what is stored of the run under another number, to be hidden,
+    points_gone: int = 0  # with so many points
+
+
 class Intake:
     """Reads runs for the indexer. One for as long as the index is open; `start_pass` before each pass."""
 
@@ -70,6 +83,7 @@ class Intake:
             str, dict[str, int]
         ] = {}  # sizes of the logs of runs that could not be read to the end
         self._proven: set[str] = set()  # runs in use whose logs were found to be the ones that were read
+        self.refused: dict[str, bool] = {}  # runs that could not be read, and whether they were in use
         self._said: dict[
             int, set[str]
         ] = {}  # of runs that go on, by number: words that they have printed or logged
@@ -98,18 +112,20 @@ class Intake:
         """Bring a run up to date. `in_use` says that somebody may be writing it: then what was read of it
         before is compared with its logs once.
         """
+        place = None if self._generation is None else self._generation.place(run)
+        if place is None:
+            self.without_row.add(run)
         try:
             folder = look_into(self._layout, run)
         except OSError as error:
             path = self._layout.run_folder(run)
+            self.refused[run] = in_use
             self.wait(run, [Problem(path, 0, 0, f"cannot be read: {error.strerror}")])
             return
-        place = None if self._generation is None else self._generation.place(run)
-        if place is None:
-            self.without_row.add(run)
-        if self._left.get(run) == folder.sizes and not self._again:
+        if self._left.get(run) == folder.sizes and not self._again and run not in self.refused:
             return
         self._left.pop(run, None)
+        self.refused.pop(run, None)
         foreign = [
             Problem(os.path.join(self._layout.run_folder(run), name), 0, 0, "not a log of Runstone's")
             for name in folder.foreign
@@ -120,47 +136,57 @@ class Intake:
             return
         row = StateRow(self.batch.next_run, RunState(run)) if place is None else place[0].load(place[1])
         try:
-            self.wait(run, self._read(folder, row, in_use=in_use) + foreign)
+            news = self._read(folder, row, in_use=in_use)
         except Exception as error:  # whatever is wrong with one run, the others go on
             self._left[run] = folder.sizes
+            if isinstance(error, OSError | MemoryError):  # that may be otherwise in a moment
+                self.refused[run] = in_use
             what = f"cannot be indexed: {type(error).__name__}: {error}"
             self.wait(run, [Problem(self._layout.run_folder(run), 0, 0, what), *foreign])
+        else:  # what fails from here on fails the whole pass: half of a run must never be published
+            self._take_in(news, in_use=in_use)
+            self.wait(run, self._recorded(folder, news.reading, in_use=in_use) + foreign)
 
-    def _read(self, folder: RunFolder, row: StateRow, *, in_use: bool) -> list[Problem]:
-        """Read what is new of a run into the batch. Return what may be otherwise the next time."""
-        run = row.state.run
+    def _read(self, folder: RunFolder, row: StateRow, *, in_use: bool) -> _News:
+        """Read what is new of a run, and prepare all of it for the batch."""
         stored = _points_of(row.state)
         reading = read_on(self._layout, row.state, folder)
         if in_use:
-            self._proven.add(run)
-        old = None
+            self._proven.add(row.state.run)
+        news = _News(reading, row)
         if reading.started_over:  # under a new number: nobody looks at what is stored under the old one
-            old, row = row, StateRow(self.batch.next_run, reading.state)
-            self.without_row.add(run)
+            news.old, news.points_gone = row, stored
+            row = news.row = StateRow(self.batch.next_run, reading.state)
+            self.without_row.add(row.state.run)
         if reading.bytes_read or (row.files and row.files != len(folder.sizes)):
             row.files, row.read = len(folder.sizes), reading.extent
             row.dump()  # what cannot be stored fails here, where it concerns one run
-            self._put(row, document(row.state), reading.chunks)
-            self.bytes_read += reading.bytes_read
-            if in_use:
-                self.in_use[run] = row.state
-        if old is not None:
-            self.batch.put_gone(old, stored)
-        return self._recorded(folder, reading)
+            news.document, news.has_row = document(row.state), True
+            for place, _, chunk in reading.chunks:
+                if row.state.sequences[place].kind in SAID:
+                    news.said += texts_said(chunk.python_values())
+        return news
 
-    def _put(self, row: StateRow, found: Document | None, chunks: list[tuple[int, int, Chunk]]) -> None:
-        batch = self.batch
+    def _take_in(self, news: _News, *, in_use: bool) -> None:
+        """Put into the batch what was read of a run."""
+        if news.has_row:
+            self._put(news)
+            if in_use:
+                self.in_use[news.row.state.run] = news.row.state
+        if news.old is not None:
+            self.batch.put_gone(news.old, news.points_gone)
+
+    def _put(self, news: _News) -> None:
+        batch, row = self.batch, news.row
         if row.run == batch.next_run:
             batch.next_run += 1
-        batch.put(row, found)
-        said: list[str] = []
-        for place, writer, chunk in chunks:
+        batch.put(row, news.document)
+        for place, writer, chunk in news.reading.chunks:
             batch.series.add((row.run, place, writer), chunk)
             self.points += len(chunk.steps)
-            if row.state.sequences[place].kind in SAID:
-                said += texts_said(chunk.python_values())
-        if said:
-            batch.put_said(row.run, self._new_terms(row, said))
+        if news.said:
+            batch.put_said(row.run, self._new_terms(row, news.said))
+        self.bytes_read += news.reading.bytes_read
         self.runs += 1
         self.without_row.discard(row.state.run)
 
@@ -174,9 +200,11 @@ class Intake:
             self._said[row.run] = known | new if len(known) < TERMS_REMEMBERED else known
         return new
 
-    def _recorded(self, folder: RunFolder, reading: Reading) -> list[Problem]:
+    def _recorded(self, folder: RunFolder, reading: Reading, *, in_use: bool) -> list[Problem]:
         """Record the damage; return the rest: files that could not be read, lines that were not completed."""
         run = reading.state.run
+        if reading.unread:
+            self.refused[run] = in_use
         waiting = reading.unread + [p for p in reading.tails if not self._may_go_on(run, p.path)]
         if waiting or reading.tails:
             self._left[run] = folder.sizes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 
@@ -26,6 +27,8 @@ class IndexLock:
                 fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
                 self.release()
+                if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):  # EACCES: what some file servers say
+                    raise self._refused(error) from error
                 raise IndexBusyError(
                     f"another process is indexing here: {self._folder}",
                     path=self._folder,
@@ -37,11 +40,14 @@ class IndexLock:
             os.makedirs(self._folder, exist_ok=True)
             return os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         except OSError as error:
-            raise StoreError(
-                f"cannot write an index to {self._folder}: {error.strerror}",
-                path=self._folder,
-                hint="Queries work without one; they read the logs.",
-            ) from error
+            raise self._refused(error) from error
+
+    def _refused(self, error: OSError) -> StoreError:
+        return StoreError(
+            f"cannot write an index to {self._folder}: {error.strerror}",
+            path=self._folder,
+            hint="Queries work without one; they read the logs.",
+        )
 
     def is_held(self) -> bool:
         """Tell whether this process has the lock: not any more if somebody deleted the index with its lock."""

@@ -8,6 +8,7 @@ queries see what is not indexed yet anyway.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -18,6 +19,7 @@ from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
 
 from runstone_writer.errors import IndexBusyError, StoreError
+from runstone_writer.refusal import is_hopeless
 
 from .indexer import Indexer, Report
 
@@ -51,9 +53,13 @@ class Watcher(FileSystemEventHandler):
     def run(self) -> None:
         """Index, and go on doing so. Raises IndexBusyError if another process does.
 
-        A disk that is full, or refuses in another way, is tried again: nothing is lost meanwhile.
+        Whatever fails is tried again, and said once: a disk that is full, memory that runs out. Nothing is lost
+        meanwhile, as queries read the logs.
         """
-        with self._indexer:
+        with contextlib.ExitStack() as held:
+            while not self._begin(held):
+                if self._stop_asked.wait(RETRY_SECONDS):
+                    return
             observer = self._started_observer()
             try:
                 self._follow()
@@ -61,6 +67,24 @@ class Watcher(FileSystemEventHandler):
                 if observer is not None:
                     observer.stop()
                     observer.join()
+
+    def _begin(self, held: contextlib.ExitStack) -> bool:
+        """Take the lock, and read what is published. Raises StoreError where nothing can ever be written."""
+        try:
+            held.enter_context(self._indexer)
+        except IndexBusyError:
+            raise
+        except Exception as error:
+            if isinstance(error.__cause__, OSError) and is_hopeless(error.__cause__):
+                raise
+            self._tell(error)
+            return False
+        return True
+
+    def _tell(self, error: Exception) -> None:
+        if not self._refused:
+            logger.warning("%s", error if isinstance(error, StoreError) else f"indexing failed: {error!r}")
+        self._refused = True
 
     def _follow(self) -> None:
         swept = -SWEEP_SECONDS
@@ -80,15 +104,13 @@ class Watcher(FileSystemEventHandler):
                 self._stop_asked.wait(max(QUIET_SECONDS, min(report.seconds, POLL_SECONDS)))
 
     def _pass(self, *, full: bool) -> Report | None:
-        """Return the report of one pass; None if the index could not be written."""
+        """Return the report of one pass; None if it failed."""
         try:
             report = self._indexer.run_once(full=full)
         except IndexBusyError:
             raise
-        except StoreError as error:
-            if not self._refused:
-                logger.warning("%s", error)
-            self._refused = True
+        except Exception as error:  # what it was in the middle of is not published, and read again
+            self._tell(error)
             return None
         self._refused = False
         return report

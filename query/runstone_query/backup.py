@@ -67,13 +67,17 @@ def back_up(source: Layout, dest: str | os.PathLike[str], progress: Progress | N
 
 def _ends(source: Layout, done: Backup) -> Iterator[tuple[str, str, int]]:
     """Yield each log and where its last whole line ends now."""
-    for run in sweep(source):
+
+    def refused(error: OSError) -> None:
+        path = str(error.filename or source.logs)
+        done.problems.append(Problem(path, 0, 0, f"cannot be read: {error.strerror}"))
+
+    for run in sweep(source, refused):
         try:
             for name, size in look_into(source, run).sizes.items():
                 yield run, name, last_line_end(source.log_path(run, name), size)
         except OSError as error:
-            path = str(error.filename or source.run_folder(run))
-            done.problems.append(Problem(path, 0, 0, f"cannot be read: {error.strerror}"))
+            refused(error)
 
 
 def last_line_end(path: str, size: int) -> int:

@@ -150,7 +150,7 @@ class _Collection:
         """Return what the logs name, but for those that are as they were `seen`; and how they are now."""
         named: set[str] = set()
         now: dict[str, dict[str, int]] = {}
-        runs = [run for run in sweep(self._layout) if run not in without]
+        runs = [run for run in sweep(self._layout, self._refused) if run not in without]
         for count, run in enumerate(runs):
             try:
                 now[run] = look_into(self._layout, run).sizes
@@ -162,6 +162,9 @@ class _Collection:
             if self._progress is not None and not seen:
                 self._progress(count + 1, len(runs))
         return named, now
+
+    def _refused(self, error: OSError) -> None:
+        self.done.unreadable.append(str(error.filename))
 
     def _remove_blob(self, blob: Blob) -> bool:
         """Remove a blob unless somebody has relied on it a moment ago: whoever finds one there touches it."""
@@ -223,7 +226,7 @@ def forget(repo: Repo, runs: Iterable[str], *, full: bool = True) -> None:
 
 def _deleted(repo: Repo) -> Iterator[str]:
     """Yield the runs that are deleted, as far as is known without reading all logs."""
-    generation, fresh = repo.snapshots.take()
+    generation, fresh = repo.snapshots.take(warns=False)
     for run in sweep(repo.layout):
         if run in fresh:
             if fresh[run].state.deleted:

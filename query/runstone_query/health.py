@@ -46,7 +46,7 @@ def health_of(repo: Repo) -> Health:
     """
     layout, health = repo.layout, Health(repo.path)
     now = time.time() if repo.read_only else file_system_now(layout)
-    generation, fresh = repo.snapshots.take(may_index=False)
+    generation, fresh = repo.snapshots.take(may_index=False, warns=False)
     for run in fresh:
         health.unread_runs += 1
         read = 0 if generation is None or (row := generation.find(run)) is None else row.read
@@ -62,7 +62,7 @@ def health_of(repo: Repo) -> Health:
         for problem in known_problems(repo, generation):
             found[problem.path, problem.start] = problem
     for run in dict.fromkeys(suspects):
-        tail = repo.snapshots.tail(run)
+        tail = repo.snapshots.tail(run, warns=False)
         for problem in [*tail.problems, *unfinished(layout, tail.state, now), *foreign(layout, run)]:
             found.setdefault((problem.path, problem.start), problem)
     health.problems = list(found.values())
@@ -72,7 +72,7 @@ def health_of(repo: Repo) -> Health:
 def damaged_runs(repo: Repo) -> list[str]:
     """Return the runs with damage that is known of (see `health_of`), sorted. Torn tails are no damage."""
     layout = repo.layout
-    generation, fresh = repo.snapshots.take()
+    generation, fresh = repo.snapshots.take(warns=False)
     problems = [problem for tail in fresh.values() for problem in tail.problems]
     if generation is not None:
         known = {tuple(row) for row in generation.manifest.damage}
@@ -117,7 +117,7 @@ def _stands(repo: Repo, path: str, start: int) -> bool:
     parsed, run = parse_log_name(os.path.basename(path)), os.path.basename(os.path.dirname(path))
     if parsed is None:
         return True  # a foreign file, or a folder
-    writer = repo.snapshots.tail(run).state.writers.get(parsed[0])
+    writer = repo.snapshots.tail(run, warns=False).state.writers.get(parsed[0])
     if writer is None or len(writer.parts) <= parsed[1] or writer.parts[parsed[1]][0] <= start:
         return True
     try:

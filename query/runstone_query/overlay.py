@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import os
+from collections.abc import Iterator
 
 from runstone_indexer.columns import DamagedColumnsError
 from runstone_indexer.discovery import (
@@ -18,7 +20,8 @@ from runstone_indexer.discovery import (
 from runstone_indexer.generation import Generation
 from runstone_indexer.manifest import home_of
 from runstone_indexer.reading import read_on
-from runstone_writer.layout import Layout
+from runstone_writer.errors import StoreError
+from runstone_writer.layout import Layout, is_safe_hash
 from runstone_writer.replay import Problem
 from runstone_writer.state import RunState
 
@@ -27,6 +30,7 @@ from .record import Record, TailChunks
 OLDER_GENERATIONS = 2  # that tails may stand on besides the newest
 POINTS_KEPT = 200_000  # read from logs by one tail, before it moves on to a newer generation
 NOTHING = (-1, -1)  # the extent of a folder that nothing is known of
+ATTEMPTS = 2  # what a file server has refused once, it gives when it is asked again
 
 
 class Tail:
@@ -60,6 +64,11 @@ class Tail:
     def is_fresh(self) -> bool:
         """Whether there is anything that the index does not have."""
         return self._has_news and self.is_whole
+
+    @property
+    def unread(self) -> list[Problem]:
+        """What could not be read the last time, so that something may be missing."""
+        return self._waiting
 
     @property
     def problems(self) -> list[Problem]:
@@ -127,6 +136,7 @@ class Overlay:
         self._layout = layout
         self._tails: dict[str, Tail] = {}
         self._proven: set[str] = set()  # runs whose logs were seen to be the ones that the index has read
+        self.unread: dict[str, Problem] = {}  # what the last answers may lack, by run or folder
 
     def tail(self, run: str, generation: Generation | None) -> Tail:
         """Return the tail of a run, read to the end."""
@@ -140,10 +150,14 @@ class Overlay:
         """Return the runs that hints point to. Asked for before the manifest is read: a hint that has gone
         by then was taken away only after a manifest was published that has all of its log.
         """
-        return dict.fromkeys(hinted(self._layout))
+        try:
+            return dict.fromkeys(hinted(self._layout))
+        except OSError:  # without hints every run may have something new
+            return dict.fromkeys(sweep(self._layout, self._refused))
 
     def fresh(self, hints: dict[str, None], generation: Generation | None) -> dict[str, Tail]:
         """Return the runs with something unread, by hash, each read to the end."""
+        self.unread.clear()
         runs = {**hints, **self._without_hint(generation)}
         self._let_go(runs, generation)
         found = {}
@@ -173,14 +187,40 @@ class Overlay:
         return run not in hints or run in self._proven
 
     def _brought_up(self, run: str, generation: Generation | None, folder: RunFolder | None) -> Tail:
-        tail = self._tails.get(run)
-        if tail is not None and tail.generation is not generation:
-            tail = self._moved(tail, generation)
-        if tail is None or not tail.is_whole:
-            tail = self._tails[run] = Tail(self._layout, run, generation)
-        tail.update(folder)
-        self._proven.add(run)
+        for _ in range(ATTEMPTS):
+            tail = self._tails.get(run)
+            if tail is not None and tail.generation is not generation:
+                tail = self._moved(tail, generation)
+            if tail is None or not tail.is_whole:
+                tail = self._tails[run] = Tail(self._layout, run, generation)
+            tail.update(folder)
+            if not tail.unread:
+                self._proven.add(run)
+                self.unread.pop(run, None)
+                break
+            folder = None
+        else:
+            if not self._is_gone(run):
+                self.unread[run] = tail.unread[0]
         return tail
+
+    def _is_gone(self, run: str) -> bool:
+        """Whether a run has just been taken away."""
+        try:
+            return not self._layout.holds(run)
+        except StoreError:
+            return False
+
+    def _refused_to_the_indexer(self, generation: Generation) -> Iterator[str]:
+        """Yield the runs of which the index has only a part, because a log of theirs could not be read."""
+        for path, _, _, reason in generation.manifest.waiting:
+            parts = os.path.relpath(path, self._layout.logs).split(os.sep)
+            if reason.startswith("cannot be ") and len(parts) > 1 and is_safe_hash(parts[1]):
+                yield parts[1]
+
+    def _refused(self, error: OSError) -> None:
+        path = str(error.filename or self._layout.logs)
+        self.unread[path] = Problem(path, 0, 0, f"cannot be read: {error.strerror}")
 
     def _moved(self, tail: Tail, generation: Generation | None) -> Tail | None:
         """Return a tail that stands on an older generation, if it can be used with a newer one."""
@@ -213,11 +253,13 @@ class Overlay:
     def _without_hint(self, generation: Generation | None) -> dict[str, None]:
         """Runs that no hint tells of: in folders that have changed; anywhere if the index came as a copy."""
         if generation is None or generation.manifest.home != home_of(self._layout):
-            return dict.fromkeys(sweep(self._layout))
-        found: dict[str, None] = {}
+            return dict.fromkeys(sweep(self._layout, self._refused))
+        found = dict.fromkeys(self._refused_to_the_indexer(generation))
         for shard in changed_shards(shard_marks(self._layout), generation.manifest.shards):
-            with contextlib.suppress(OSError):
+            try:
                 for run in runs_in_shard(self._layout, shard):
                     if run in self._tails or not generation.knows(run):
                         found[run] = None
+            except OSError as error:
+                self._refused(error)
         return found

@@ -22,6 +22,7 @@ from .aimql import Query
 from .record import Record, TailChunks
 from .repo import Repo
 from .selection import Explanation, Selection
+from .snapshot import Lacking, refusals_told
 from .suggestions import Known
 
 if TYPE_CHECKING:
@@ -90,6 +91,7 @@ class PastTail:
         self._layout, self._moment = layout, moment
         self.state = RunState(run)
         self.problems: list[Problem] = []
+        self.unread: list[Problem] = []
         self._chunks: TailChunks = {}
         self._sizes: dict[str, int] = {}
         self._at = Moment(moment / 1e6, {}, frozenset())
@@ -100,10 +102,11 @@ class PastTail:
             sizes = look_into(self._layout, self.state.run).sizes
             if sizes != self._sizes:
                 self._read(sizes)
-                self._sizes = sizes
+                self._sizes = {} if self.unread else sizes
         except Exception as error:  # whatever is wrong with one run, the others can be asked
             where = self._layout.run_folder(self.state.run)
-            self.problems = [Problem(where, 0, 0, f"cannot be read: {type(error).__name__}: {error}")]
+            self.unread = [Problem(where, 0, 0, f"cannot be read: {type(error).__name__}: {error}")]
+            self.problems = self.unread
             self.state, self._sizes = RunState(self.state.run), {}
 
     def _read(self, sizes: dict[str, int]) -> None:
@@ -113,7 +116,7 @@ class PastTail:
         going_on = frozenset(log_order(name)[0] for name, size in sizes.items() if ends.get(name, 0) < size)
         reading = read_until(self._layout, run, ends)
         self.state = reading.state if reading.extent else RunState(run)
-        self.problems = reading.damage + reading.unread
+        self.problems, self.unread = reading.damage + reading.unread, reading.unread
         self._chunks = {}
         for place, by, chunk in reading.chunks:
             self._chunks.setdefault(place, []).append((by, chunk))
@@ -138,6 +141,7 @@ class PastSnapshots:
     def __init__(self, layout: Layout, moment: int) -> None:
         self._layout, self._moment = layout, moment
         self._tails: dict[str, PastTail] = {}
+        self._lacking = Lacking()
         self.progress: Progress | None = None
 
     def close(self) -> None:
@@ -148,13 +152,16 @@ class PastSnapshots:
         """Return one run as it was."""
         if run not in self._tails:
             self._tails[run] = PastTail(self._layout, run, self._moment)
-        self._tails[run].update()
-        return self._tails[run]
+        tail = self._tails[run]
+        tail.update()
+        self._lacking.tell(tail.unread)
+        return tail
 
     def take(self, *, may_index: bool = True) -> tuple[None, dict[str, PastTail]]:
         """Return every run that has a folder."""
         del may_index
-        runs = list(sweep(self._layout))
+        with refusals_told(self._layout):
+            runs = list(sweep(self._layout))
         found = {}
         for count, run in enumerate(runs):
             found[run] = self.tail(run)

@@ -16,6 +16,7 @@ from runstone_indexer.reading import read_on
 from runstone_indexer.series import Found
 from runstone_indexer.states import ARCHIVED, StateFile, load_state
 from runstone_indexer.words import SAID, texts_of, texts_said
+from runstone_writer.errors import StoreError
 from runstone_writer.params import Params
 from runstone_writer.state import RunState
 
@@ -117,6 +118,13 @@ class Record:
         assert self.generation is not None  # noqa: S101 - a row is one of a generation's
         layout = self.generation.layout
         reading = read_on(layout, RunState(self.hash), look_into(layout, self.hash))
+        if reading.unread:
+            problem = reading.unread[0]
+            raise StoreError(
+                f"{problem.path}: {problem.reason}, and what the index has of it is damaged",
+                path=problem.path,
+                hint="Whose file is it, and does its file system answer?",
+            )
         for place, by, chunk in reading.chunks:
             self._tail.setdefault(place, []).append((by, chunk))
         self.generation = None

@@ -406,14 +406,14 @@ class Repo:
     def _mark_deleted(self, run_hash: str, *, on: bool) -> bool:
         if self.read_only:
             raise self._read_only(f"delete or restore run {run_hash!r}")
-        if not is_safe_hash(run_hash) or not os.path.isdir(self.layout.run_folder(run_hash)):
+        if not is_safe_hash(run_hash) or not self.layout.holds(run_hash):
             return on
         append_edit(self.layout, run_hash, "delete", {"on": on})
         return True
 
     def record(self, run_hash: str) -> Record:
         """Return the newest record of a run. Raises MissingRunError."""
-        if is_safe_hash(run_hash) and os.path.isdir(self.layout.run_folder(run_hash)):
+        if is_safe_hash(run_hash) and self.layout.holds(run_hash):
             tail = self.snapshots.tail(run_hash)
             if tail.state.known and not tail.state.deleted:
                 return tail.record()

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterable, Iterator
 
 from runstone_indexer.generation import Generation, open_generation
 from runstone_indexer.indexer import Indexer
+from runstone_writer.errors import StoreError
 from runstone_writer.layout import Layout
+from runstone_writer.replay import Problem
 
 from .aimql import Query
 from .columnar import columnar
@@ -37,6 +40,7 @@ class Snapshots:
         self._may_index = uses_index and may_index
         self._overlay = Overlay(layout)
         self._generation: Generation | None = None
+        self._lacking = Lacking()
         self.progress: Progress | None = None  # told how far indexing is
 
     def close(self) -> None:
@@ -44,12 +48,28 @@ class Snapshots:
         self._generation = None
         self._overlay = Overlay(self._layout)
 
-    def tail(self, run: str) -> Tail:
+    def tail(self, run: str, *, warns: bool = True) -> Tail:
         """Return one run, read to the end of its logs."""
-        return self._overlay.tail(run, self._refreshed())
+        with refusals_told(self._layout):
+            found = self._overlay.tail(run, self._refreshed())
+        if warns:
+            self._lacking.tell(found.unread)
+        return found
 
-    def take(self, *, may_index: bool = True) -> tuple[Generation | None, dict[str, Tail]]:
-        """Return the newest generation of the index and the runs that it does not fully cover."""
+    def take(
+        self, *, may_index: bool = True, warns: bool = True
+    ) -> tuple[Generation | None, dict[str, Tail]]:
+        """Return the newest generation of the index and the runs that it does not fully cover.
+
+        With `warns` a warning names what cannot be read, so that the answer may lack it.
+        """
+        with refusals_told(self._layout):
+            found = self._take(may_index)
+        if warns:
+            self._lacking.tell(self._overlay.unread.values(), of_all=True)
+        return found
+
+    def _take(self, may_index: bool) -> tuple[Generation | None, dict[str, Tail]]:
         # Hints first: one that is gone by then was removed after a manifest with all of its log was published.
         hints = self._overlay.candidates()
         generation = self._refreshed()
@@ -95,3 +115,40 @@ class Snapshots:
         if len(hints) <= INDEX_WHEN_FRESH:
             return False
         return len(self._overlay.fresh(hints, generation)) > INDEX_WHEN_FRESH
+
+
+class Lacking:
+    """Warns of what an answer may lack, because it cannot be read: once, as long as that is so."""
+
+    def __init__(self) -> None:
+        self._told: set[str] = set()
+
+    def tell(self, unread: Iterable[Problem], *, of_all: bool = False) -> None:
+        """Warn of what is new in `unread`. With `of_all` everything was looked at, and the rest can be read again."""
+        found = {problem.path: problem.reason for problem in unread}
+        new = [path for path in found if path not in self._told]
+        self._told = set(found) | (set() if of_all else self._told)
+        if new:
+            more = f" (and {len(new) - 1:,} more)" if len(new) > 1 else ""
+            warnings.warn(
+                f"answers lack what is in {new[0]}{more}: {found[new[0]]}\n`runstone status` lists what cannot be "
+                "read.",
+                RuntimeWarning,
+                stacklevel=4,
+            )
+
+
+@contextlib.contextmanager
+def refusals_told(layout: Layout) -> Iterator[None]:
+    """Say in our own words that the disk said no."""
+    try:
+        yield
+    except StoreError:
+        raise
+    except OSError as error:
+        path = str(error.filename or layout.root)
+        raise StoreError(
+            f"cannot read {path}: {error.strerror or error}",
+            path=path,
+            hint="Whose file is it, and does its file system answer? The answer would not be complete without it.",
+        ) from error

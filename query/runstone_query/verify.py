@@ -67,7 +67,7 @@ def verify(layout: Layout, progress: Progress | None = None) -> Verdict:
     verdict.foreign += [problem for problem in _foreign(layout) if problem.path not in temporary]
     faults: dict[str, Problem] = {}
     blobs = _verify_blobs(layout, verdict, faults)
-    runs = list(sweep(layout))
+    runs = list(sweep(layout, lambda error: verdict.damage.append(_unread(error))))
     for count, run in enumerate(runs):
         _verify_run(layout, run, generation, blobs, verdict)
         if progress is not None:
@@ -78,6 +78,10 @@ def verify(layout: Layout, progress: Progress | None = None) -> Verdict:
         _weigh(layout, runs, faults, verdict)
     verdict.runs = len(runs)
     return verdict
+
+
+def _unread(error: OSError) -> Problem:
+    return Problem(str(error.filename), 0, 0, f"cannot be read: {error.strerror}")
 
 
 def _checked_index(layout: Layout, verdict: Verdict) -> Generation | None:

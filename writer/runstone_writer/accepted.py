@@ -84,9 +84,12 @@ class AcceptedLog(LogWriter):
             self._accept(make())
             self._accept_early()
         self._catch_up()
+        self._give_warning()
+
+    def _give_warning(self) -> None:
         if self._warning:
             message, self._warning = self._warning, ""
-            warnings.warn(message, RuntimeWarning, stacklevel=4)
+            warnings.warn(message, RuntimeWarning, stacklevel=5)
 
     def _accept_early(self) -> None:
         while self._early:
@@ -210,6 +213,7 @@ class AcceptedLog(LogWriter):
         self._drain()
         super().sync()
         super().close()
+        self._give_warning()  # such as where the rescue folder is
 
     def _give_up(self) -> None:
         self._close_last = (

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from .replay import Replay, replay, with_unwritten
+from .replay import Problem, Replay, replay, with_unwritten
 from .state import RunState, WriterState
 
 if TYPE_CHECKING:
@@ -14,12 +15,16 @@ if TYPE_CHECKING:
     from .log import LogWriter
 
 HEADER_BYTES = 1024  # has the kind of a log, wherever its host's name is not absurdly long
+ATTEMPTS = 2  # what a file server has refused once, it gives when it is asked again
 
 
 def warn_if_deleted(layout: Layout, run: str) -> None:
     """Warn of a run that nothing shows. Deleting is an edit, so none but the small logs of edits are read."""
     state = RunState(run)
-    replay(layout, state, [name for name in layout.log_names(run) if _is_edit(layout, run, name)], _ignore)
+    with contextlib.suppress(OSError):  # whoever asks for what the logs say is told that they cannot be read
+        replay(
+            layout, state, [name for name in layout.log_names(run) if _is_edit(layout, run, name)], _ignore
+        )
     if state.deleted:
         warnings.warn(
             f"run {run} was deleted: what it logs is kept, but nothing shows it. "
@@ -44,12 +49,16 @@ def _ignore(state: RunState, writer: WriterState, points: list[list[Any]]) -> No
 
 
 class History:
-    """The state of a run, brought up to date whenever it is asked for. One thread at a time."""
+    """The state of a run, brought up to date whenever it is asked for. One thread at a time.
+
+    Training goes on where a log cannot be read: a warning says so once, and which one it is.
+    """
 
     def __init__(self, layout: Layout, run: str) -> None:
         self._layout = layout
         self._run = run
         self._state: RunState | None = None
+        self._warned = False
 
     def read(self, log: LogWriter | None = None) -> RunState:
         """Return the state with all that any log of the run has, and what `log` could not write yet.
@@ -59,11 +68,36 @@ class History:
         unwritten = [] if log is None else log.unwritten()
         # Taken away while it is worked on: an exception in the middle would leave half of a batch in it.
         state, self._state = self._state or RunState(self._run), None
-        if self._replay(state).stale:
-            state = RunState(self._run)
-            self._replay(state)
+        for _ in range(ATTEMPTS):
+            state, unread = self._brought_up(state)
+            if not unread:
+                break
+        else:
+            self._warn_of(unread[0])
         self._state = state
         return with_unwritten(state, log.writer, unwritten, _keep_last_steps) if log and unwritten else state
+
+    def _brought_up(self, state: RunState) -> tuple[RunState, list[Problem]]:
+        """Read on. Return the state, and what could not be read."""
+        try:
+            done = self._replay(state)
+            if done.stale:
+                state = RunState(self._run)
+                done = self._replay(state)
+        except OSError as error:  # the folder itself: nothing has been read
+            path = self._layout.run_folder(self._run)
+            return state, [Problem(path, 0, 0, f"cannot be read: {error.strerror}")]
+        return state, done.unread
+
+    def _warn_of(self, problem: Problem) -> None:
+        if not self._warned:
+            self._warned = True
+            warnings.warn(
+                f"cannot read all of what run {self._run} has in {problem.path}: {problem.reason}\nTraining goes on. "
+                "Steps that are counted go on from what could be read, and parameters are shown as that says.",
+                RuntimeWarning,
+                stacklevel=6,
+            )
 
     def _replay(self, state: RunState) -> Replay:
         return replay(self._layout, state, self._layout.log_names(self._run), _keep_last_steps)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import stat
 import time
 from zlib import crc32
 
@@ -41,6 +42,20 @@ class Layout:
 
     def hint_path(self, run: str, writer: str) -> str:
         return os.path.join(self.live, f"{run}.{writer}")
+
+    def holds(self, run: str) -> bool:
+        """Tell whether a run has a folder. Raises StoreError if that cannot be found out."""
+        folder = self.run_folder(run)
+        try:
+            return stat.S_ISDIR(os.stat(folder).st_mode)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError as error:
+            raise StoreError(
+                f"cannot look for run {run} at {folder}: {error.strerror}",
+                path=folder,
+                hint="Whose folder is it, and does its file system answer?",
+            ) from error
 
     def runs(self) -> list[str]:
         """Return every run hash that has a folder, in no order. Costs one listing per shard."""
@@ -261,5 +276,7 @@ def _listed(folder: str) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(folder) as entries:
             return [entry for entry in entries if not entry.name.startswith(".")]
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError) as error:
+        if isinstance(error, FileNotFoundError) and os.path.lexists(folder):
+            raise  # it is there after all, and nothing is known of what is in it
         return []

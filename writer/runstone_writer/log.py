@@ -525,9 +525,9 @@ class LogWriter:
 
     def close(self, final: str | None = None) -> None:
         """Append the event `final`, make all durable and close the file. A log never written to leaves no trace."""
-        if self._lock._is_owned():  # type: ignore[attr-defined]
-            self._close_asked = (final,)
-            self._after = True
+        # In the middle of a write, or of the tender's visit: the collector may close a run from anywhere.
+        if self._lock._is_owned() or self._sync_lock._is_owned():  # type: ignore[attr-defined]
+            self._close_asked, self._after = (final,), True
             return
         if self.closed:
             return

@@ -55,6 +55,7 @@ class Replay:
     bytes_read: int = 0
     bytes_left: int = 0  # behind the last intact line: being written, or torn
     problems: list[Problem] = field(default_factory=list)
+    unread: list[Problem] = field(default_factory=list)  # those of them that may be gone the next time
     tails: list[Problem] = field(
         default_factory=list
     )  # where those bytes are: damage once the writer is dead
@@ -156,6 +157,7 @@ class _Replaying:
                 batch = self._batch(writer, part, Position(offset, crc))
             except (OSError, FormatVersionError) as error:
                 self._problem(path, offset, offset, _why(error))
+                self.done.unread.append(self.done.problems[-1])
                 return
             if batch.replaced:
                 self._stale(writer, part, batch.damage[0].reason)

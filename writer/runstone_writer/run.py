@@ -111,8 +111,7 @@ class Run(Messages, Artifacts):
         system.check_interval(system_tracking_interval)
         self._hash, may_create = _chosen(run_hash, create, read_only)
         self._bind(_layout_of(repo, read_only), read_only)
-        is_there = os.path.isdir(self._layout.run_folder(self.hash))
-        if not is_there and not may_create:
+        if not may_create and not self._layout.holds(self.hash):
             raise MissingRunError(
                 f"there is no run {self.hash!r} in {self._layout.root}",
                 hint="`runstone runs ls` lists the runs. Leave run_hash out to start a new one, or give create=True "
@@ -120,7 +119,7 @@ class Run(Messages, Artifacts):
             )
         if read_only:
             return
-        if is_there:
+        if os.path.isdir(self._layout.run_folder(self.hash)):
             from .history import warn_if_deleted  # noqa: PLC0415 - a new run needs no reader
 
             warn_if_deleted(self._layout, self.hash)
