@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from runstone_writer.layout import Layout
+from runstone_writer.layout import Layout, is_link
 
 from .columns import Columns
 from .manifest import Manifest, index_folder, manifest_path, read_manifest
@@ -154,6 +154,9 @@ def fault_of(layout: Layout) -> Exception | None:
     manifest = read_manifest(layout)
     if manifest is None:
         path = manifest_path(layout)
+        for folder in (layout.index, index_folder(layout)):
+            if os.path.lexists(folder) and (is_link(folder) or not os.path.isdir(folder)):
+                return ValueError(f"{folder} is not a folder")
         return ValueError(f"{path} is not as it was written") if os.path.lexists(path) else None
     try:
         _opened(layout, manifest, None)

@@ -11,7 +11,7 @@ import os
 import shutil
 
 from runstone_indexer.discovery import RunFolder, hinted, look_into
-from runstone_writer.layout import Layout, make_folder, sync_folder
+from runstone_writer.layout import Layout, is_link, make_folder, sync_folder
 
 TAKEN, DOOMED = "taken-", "doomed-"
 
@@ -44,6 +44,8 @@ class Trash:
         """Finish what was interrupted: put back what was only taken, remove what was doomed."""
         for name in self._entries():
             entry = os.path.join(self.root, name)
+            if is_link(entry):
+                continue
             if name.startswith(TAKEN):
                 self._put_back(entry)
             elif name.startswith(DOOMED):

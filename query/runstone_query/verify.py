@@ -10,18 +10,19 @@ from typing import Any
 import numpy as np
 
 from runstone_indexer.columns import Columns
-from runstone_indexer.discovery import sweep
+from runstone_indexer.discovery import runs_in_shard, shard_marks, sweep
 from runstone_indexer.generation import Generation, fault_of, open_generation
 from runstone_indexer.manifest import index_folder
 from runstone_indexer.parameters import damaged_file
 from runstone_writer.errors import CorruptionError
-from runstone_writer.layout import Layout, is_safe_hash, parse_log_name, shard
+from runstone_writer.layout import Layout, is_safe_hash, shard
 from runstone_writer.media.blob import StoredBlob
 from runstone_writer.media.objects import references
 from runstone_writer.media.shelf import PARTIAL, stored_blobs
 from runstone_writer.replay import Problem
 from runstone_writer.state import RunState
 
+from .damaged import bytes_of, set_aside
 from .overlay import Tail
 from .record import Record
 
@@ -42,7 +43,10 @@ class Verdict:
     )  # bytes of logs and blobs that are not what was written
     tails: list[Problem] = field(default_factory=list)  # lines that were never completed: normal after a kill
     foreign: list[Problem] = field(default_factory=list)
+    known: list[Problem] = field(default_factory=list)  # damage that a repair has set aside
     index: list[Problem] = field(default_factory=list)  # the index is damaged or says something else
+    lost_bytes: int = 0  # of logs that are damaged, and of which nothing is known
+    lost_lines: int = 0  # about how many lines that were
     indexed: int = 0  # runs compared with the index
 
     @property
@@ -56,6 +60,7 @@ def verify(layout: Layout, progress: Progress | None = None) -> Verdict:
     verdict = Verdict()
     generation = _checked_index(layout, verdict)
     verdict.foreign += list(_foreign(layout))
+    verdict.damage += list(_unreadable(layout))
     blobs = _verify_blobs(layout, verdict)
     runs = list(sweep(layout))
     for count, run in enumerate(runs):
@@ -65,7 +70,17 @@ def verify(layout: Layout, progress: Progress | None = None) -> Verdict:
     if generation is not None:
         _verify_runs(layout, set(runs), generation, verdict)
     verdict.runs = len(runs)
+    _measure(layout, verdict)
+    verdict.known, verdict.damage = set_aside(layout, verdict.damage)
     return verdict
+
+
+def _measure(layout: Layout, verdict: Verdict) -> None:
+    """Say how much of the logs cannot be read: what stands there is not known, but how many lines it was."""
+    for problem in verdict.damage:
+        if problem.end > problem.start and problem.path.startswith(layout.logs):
+            verdict.lost_bytes += problem.end - problem.start
+            verdict.lost_lines += max(sum(data.count(b"\n") for data in bytes_of(problem)), 1)
 
 
 def _checked_index(layout: Layout, verdict: Verdict) -> Generation | None:
@@ -97,11 +112,20 @@ def _foreign(layout: Layout) -> Iterator[Problem]:
                 yield Problem(folder, 0, 0, "not a run's folder")
                 folders.clear()
             else:
-                names = [name for name in (*folders, *files) if parse_log_name(name) is None]
-                yield from _named(folder, names)
+                logs = set(layout.log_names(parts[1]))
+                yield from _named(folder, [name for name in (*folders, *files) if name not in logs])
                 folders.clear()
         else:
             yield from _named(folder, files)
+
+
+def _unreadable(layout: Layout) -> Iterator[Problem]:
+    """Yield the folders of runs that cannot be listed."""
+    for name in sorted(shard_marks(layout)):
+        try:
+            runs_in_shard(layout, name)
+        except OSError as error:
+            yield Problem(os.path.join(layout.logs, name), 0, 0, f"cannot be read: {error.strerror}")
 
 
 def _named(folder: str, names: list[str]) -> Iterator[Problem]:
@@ -199,7 +223,9 @@ def _verify_runs(layout: Layout, runs: set[str], generation: Generation, verdict
         for row in rows.tolist():
             run, number = file.hash(row), int(file.run[row])
             if run not in runs and not os.path.isdir(layout.run_folder(run)):
-                verdict.index.append(Problem(layout.run_folder(run), 0, 0, "indexed, and not there any more"))
+                points = _points_of(file.load(row).state)
+                reason = f"indexed, and not there any more: {points:,} points"
+                verdict.index.append(Problem(layout.run_folder(run), 0, 0, reason))
             if documents.pop(number, None) != int(file.column("document")[row]) and not is_newer:
                 verdict.index.append(
                     Problem(layout.run_folder(run), 0, 0, "its parameters are indexed wrong")
@@ -207,6 +233,10 @@ def _verify_runs(layout: Layout, runs: set[str], generation: Generation, verdict
     if documents and not is_newer:
         count = f"parameters of {len(documents):,} runs that there are not are indexed"
         verdict.index.append(Problem(generation.parameters.folder, 0, 0, count))
+
+
+def _points_of(state: RunState) -> int:
+    return sum(s.summary.count for s in state.sequences if s.summary is not None)
 
 
 def compare(one: Record, other: Record) -> str:
