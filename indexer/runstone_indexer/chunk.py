@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from runstone_writer.state import LATEST
+
 from .summary import from_json, to_json
 
 Array = NDArray[Any]
@@ -70,7 +72,10 @@ def chunk_of(rows: list[list[Any]], base: int, is_number: bool) -> Chunk:
     or OverflowError if a value is not of the kind that the sequence has.
     """
     steps = _steps_of(rows)
-    times = (np.fromiter(map(_TIME, rows), np.int64, len(rows)) + base) / 1e6
+    dts = np.fromiter(map(_TIME, rows), np.int64, len(rows))
+    if not (-base <= int(dts.min()) and int(dts.max()) <= LATEST - base):
+        raise ValueError("a time that is none")
+    times = (dts + base) / 1e6
     epochs = None
     if max(map(len, rows)) > 5:
         given = [row[4] if len(row) > 5 else None for row in rows]

@@ -1,8 +1,9 @@
 """Immutable files of named numpy columns: plain ``.npz`` archives, laid out so that they can be mapped.
 
 Anyone can read one with ``numpy.load``. The members are stored uncompressed and 64-byte aligned, and the
-manifest keeps where each column's data starts, so that opening a file is one mmap and no parsing. The zip
-format's CRC-32 per member is the checksum that ``fsck`` verifies (docs/format/index.md).
+manifest keeps where each column's data starts, so that opening a file is one mmap and no parsing. The last
+column has a CRC-32 of each block of the others: what is looked at is verified first, block by block and once
+(docs/format/index.md).
 """
 
 from __future__ import annotations
@@ -14,12 +15,14 @@ import sys
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from runstone_writer.layout import sync_folder
+from runstone_writer.errors import CorruptionError
+from runstone_writer.layout import open_file, sync_folder
 
 Array = NDArray[Any]
 Pieces = list[
@@ -28,6 +31,8 @@ Pieces = list[
 Described = dict[str, list[Any]]  # column -> [dtype, length, offset of the data in the file]
 
 ALIGNMENT = 64
+BLOCK = 64 * 1024  # bytes of a column that a CRC is kept of
+CRCS = "crc"  # the column with these
 LARGE = 2**31  # bytes; from there on a member of a zip archive needs wider fields
 _LOCAL_HEADER = 30
 _WIDER = 20
@@ -47,9 +52,14 @@ def write_columns(path: str, columns: Mapping[str, Array | Pieces]) -> dict[str,
     try:
         with file:
             with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+                crcs: list[int] = []
                 for name, column in columns.items():
+                    if name == CRCS:  # of a file that is merged: the new one gets its own
+                        continue
                     pieces = column if isinstance(column, list) else [column]
-                    described[name] = _write_member(archive, file, name, pieces)
+                    described[name] = _write_member(archive, file, name, pieces, crcs)
+                proof = np.array(crcs, np.uint32)
+                described[CRCS] = _write_member(archive, file, CRCS, [proof], [])
             file.flush()
             os.fsync(file.fileno())
             size = file.tell()
@@ -57,11 +67,14 @@ def write_columns(path: str, columns: Mapping[str, Array | Pieces]) -> dict[str,
         with contextlib.suppress(OSError):
             os.unlink(path)
         raise
-    return {"file": os.path.basename(path), "size": size, "columns": described}
+    crc = crc32(proof.tobytes())
+    return {"file": os.path.basename(path), "size": size, "columns": described, "crc": crc}
 
 
-def _write_member(archive: zipfile.ZipFile, file: Any, name: str, pieces: Pieces) -> list[Any]:
-    """Write one column; return what the manifest says of it."""
+def _write_member(
+    archive: zipfile.ZipFile, file: Any, name: str, pieces: Pieces, crcs: list[int]
+) -> list[Any]:
+    """Write one column, and append the CRC of each of its blocks; return what the manifest says of it."""
     length, dtype = sum(map(len, pieces)), pieces[0].dtype
     info = zipfile.ZipInfo(f"{name}.npy")
     start = file.tell() + _LOCAL_HEADER + len(info.filename)
@@ -72,38 +85,119 @@ def _write_member(archive: zipfile.ZipFile, file: Any, name: str, pieces: Pieces
         header = {"descr": npy.dtype_to_descr(dtype), "fortran_order": False, "shape": (length,)}
         npy.write_array_header_1_0(member, header)
         data: int = file.tell()
+        blocks = _Blocks(crcs)
         for piece in pieces:
             if len(piece):
-                member.write(np.ascontiguousarray(piece, dtype).data.cast("B"))
+                view = np.ascontiguousarray(piece, dtype).data.cast("B")
+                member.write(view)
+                blocks.add(view)
+        blocks.close()
     return [dtype.str, length, data]
 
 
-class DamagedColumnsError(ValueError):
+class _Blocks:
+    """The CRC of each block of a column that comes in pieces."""
+
+    def __init__(self, crcs: list[int]) -> None:
+        self._crcs = crcs
+        self._crc = self._filled = 0
+
+    def add(self, view: memoryview) -> None:
+        start = 0
+        while start < len(view):
+            end = min(start + BLOCK - self._filled, len(view))
+            self._crc = crc32(view[start:end], self._crc)
+            self._filled += end - start
+            start = end
+            if self._filled == BLOCK:
+                self.close()
+
+    def close(self) -> None:
+        if self._filled:
+            self._crcs.append(self._crc)
+        self._crc = self._filled = 0
+
+
+class DamagedColumnsError(CorruptionError, ValueError):
     """What stands in a published file is not what was written to it."""
+
+    def __init__(self, path: str, start: int = 0, end: int = 0, reason: str = "checksum mismatch") -> None:
+        super().__init__(
+            path,
+            start,
+            end,
+            reason,
+            hint="The index is derived: `runstone reindex` makes it anew from the logs.",
+        )
 
 
 class Columns(Mapping[str, Array]):
-    """A file of columns, mapped: each column is a view that costs no memory until it is touched."""
+    """A file of columns, mapped: each column is a view that costs no memory until it is touched.
+
+    What is handed out has been verified. Raises DamagedColumnsError where that fails.
+    """
 
     def __init__(self, folder: str, entry: dict[str, Any]) -> None:
         """Map the file of a manifest's `entry`. Raises OSError if it is missing or has another size."""
         self.entry = entry
         self.path = os.path.join(folder, entry["file"])
         self._described: Described = entry["columns"]
-        self._arrays: dict[str, Array] = {}
-        with open(self.path, "rb") as file:
+        self._arrays: dict[str, Array] = {}  # that have been verified as a whole
+        with open(open_file(self.path), "rb") as file:
             size = os.fstat(file.fileno()).st_size
             if size != entry["size"]:
                 raise OSError(f"{self.path} has {size} bytes, {entry['size']} were written")
             self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ, **_UNTRACKED)
+        self._crcs = self._raw(CRCS)
+        if crc32(self._crcs.data) != entry["crc"]:
+            raise DamagedColumnsError(self.path, self._described[CRCS][2], size)
+        self._blocks: dict[str, tuple[int, bytearray]] = {}  # the first of each column, and which are proven
+        self._views: dict[str, Array] = {}  # that have not
+        first = 0
+        for name in self:
+            view = self._views[name] = self._raw(name)
+            count = -(-view.nbytes // BLOCK)
+            self._blocks[name] = first, bytearray(count)
+            first += count
+        if first != len(self._crcs):
+            raise DamagedColumnsError(self.path)
+
+    def _raw(self, name: str) -> Array:
+        dtype, length, offset = self._described[name]
+        return np.frombuffer(self._map, dtype=dtype, count=length, offset=offset)
 
     def __getitem__(self, name: str) -> Array:
         array = self._arrays.get(name)
         if array is None:
-            dtype, length, offset = self._described[name]
-            array = np.frombuffer(self._map, dtype=dtype, count=length, offset=offset)
+            array = self._views[name]
+            self._prove(name, 0, array.nbytes)
             self._arrays[name] = array
         return array
+
+    def part(self, name: str, start: int, end: int) -> Array:
+        """Return a part of a column that need not be verified as a whole."""
+        array = self._arrays.get(name)
+        if array is None:
+            array = self._views[name]
+            width = array.itemsize
+            self._prove(name, max(start, 0) * width, min(max(end, 0), len(array)) * width)
+        return array[start:end]
+
+    def length(self, name: str) -> int:
+        """Return how many elements a column has, without looking at them."""
+        return len(self._views[name])
+
+    def _prove(self, name: str, start: int, end: int) -> None:
+        """Verify the blocks that the bytes from `start` to `end` of a column lie in, unless that has been done."""
+        first, proven = self._blocks[name]
+        _, _, offset = self._described[name]
+        for block in range(start // BLOCK, -(-end // BLOCK)):
+            if not proven[block]:
+                at = offset + block * BLOCK
+                to = min(at + BLOCK, offset + self._views[name].nbytes)
+                if crc32(memoryview(self._map)[at:to]) != self._crcs[first + block]:
+                    raise DamagedColumnsError(self.path, at, to, f"checksum mismatch in {name}")
+                proven[block] = 1
 
     def require(self, names: Iterable[str]) -> None:
         """Raise ValueError if one of these columns is not there: then another version wrote the file."""
@@ -112,10 +206,10 @@ class Columns(Mapping[str, Array]):
             raise ValueError(f"{self.path} has no column {missing[0]!r}")
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._described)
+        return (name for name in self._described if name != CRCS)
 
     def __len__(self) -> int:
-        return len(self._described)
+        return len(self._described) - 1
 
     def damage(self) -> str | None:
         """Read everything; return what is not as it was written, or None."""

@@ -50,7 +50,7 @@ def _compact(
     for columns in files:  # merging would put a good checksum on bad data
         damage = columns.damage()
         if damage is not None:
-            raise DamagedColumnsError(f"{columns.path}: {damage}")
+            raise DamagedColumnsError(columns.path, 0, columns.entry["size"], damage)
     path = os.path.join(folder, f"{kind}-{time.time_ns():x}.npz")
     return [*entries[:start], write_columns(path, merged(files)), *entries[end:]]
 
@@ -123,7 +123,7 @@ def _states_of(files: Sequence[Columns], source: Array, row: Array) -> Pieces:
         if end > start:
             columns = files[int(source[start])]
             low, high = columns["end"][row[start]], columns["end"][row[end - 1] + 1]
-            pieces.append(columns["state"][low:high])
+            pieces.append(columns.part("state", int(low), int(high)))
     return pieces
 
 

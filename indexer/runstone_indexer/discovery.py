@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from runstone_writer.layout import Layout, is_safe_hash, log_order, parse_log_name, shard
+from runstone_writer.layout import Layout, is_link, is_log, is_safe_hash, log_order, shard
 
 SETTLED_SECONDS = 2.0  # a folder changed more recently may change again within its time stamp's granularity
 UNSETTLED = 0  # in place of a time stamp: look at the folder again, whatever its time stamp is then
@@ -28,10 +29,13 @@ class RunFolder(NamedTuple):
 def look_into(layout: Layout, run: str) -> RunFolder:
     """Look at a run's folder; one that is not there is empty. Raises OSError if it cannot be read."""
     sizes, foreign = {}, []
+    folder = layout.run_folder(run)
+    _refuse_link(os.path.dirname(folder))
+    _refuse_link(folder)
     try:
-        with os.scandir(layout.run_folder(run)) as entries:
+        with os.scandir(folder) as entries:
             for entry in entries:
-                if parse_log_name(entry.name) is not None:
+                if is_log(entry):
                     sizes[entry.name] = _size(entry)
                 elif not entry.name.startswith("."):
                     foreign.append(entry.name)
@@ -39,6 +43,11 @@ def look_into(layout: Layout, run: str) -> RunFolder:
         _believe(error, layout.run_folder(run))
         return RunFolder({}, [])
     return RunFolder({name: sizes[name] for name in sorted(sizes, key=log_order)}, sorted(foreign))
+
+
+def _refuse_link(folder: str) -> None:
+    if is_link(folder):
+        raise OSError(errno.ELOOP, "a symbolic link, which may lead out of the repository", folder)
 
 
 def _size(entry: os.DirEntry[str]) -> int:
@@ -82,7 +91,7 @@ def shard_marks(layout: Layout) -> dict[str, list[int]]:
         with os.scandir(layout.logs) as entries:
             for entry in entries:
                 if len(entry.name) == 2:
-                    status = entry.stat()
+                    status = entry.stat(follow_symlinks=False)
                     marks[entry.name] = mark_of(status.st_mtime_ns, status.st_nlink, settled)
     except (FileNotFoundError, NotADirectoryError) as error:
         _believe(error, layout.logs)
@@ -102,6 +111,7 @@ def mark_of(changed: int, links: int, settled: int) -> list[int]:
 def runs_in_shard(layout: Layout, name: str) -> list[str]:
     """Return the runs in a shard folder. Raises OSError if it is there and cannot be read."""
     folder = os.path.join(layout.logs, name)
+    _refuse_link(folder)
     try:
         found = os.listdir(folder)
     except (FileNotFoundError, NotADirectoryError) as error:

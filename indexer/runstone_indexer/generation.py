@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from runstone_writer.layout import Layout
+from runstone_writer.layout import Layout, is_link
 
 from .columns import Columns
 from .manifest import Manifest, index_folder, manifest_path, read_manifest
@@ -153,12 +153,15 @@ def fault_of(layout: Layout) -> Exception | None:
     """Return why the published generation cannot be opened; None if it can, or if there is none."""
     manifest = read_manifest(layout)
     if manifest is None:
+        for folder in (layout.index, index_folder(layout)):
+            if os.path.lexists(folder) and (is_link(folder) or not os.path.isdir(folder)):
+                return ValueError(f"{folder} is not a folder")
         path = manifest_path(layout)
         try:
             with open(path, "rb") as file:
                 file.read(1)
         except FileNotFoundError:
-            return None
+            return ValueError(f"{path} is not as it was written") if os.path.lexists(path) else None
         except OSError as error:
             return error
         return ValueError(f"{path} is not as it was written")

@@ -8,6 +8,7 @@ import fcntl
 import os
 
 from runstone_writer.errors import IndexBusyError, StoreError
+from runstone_writer.layout import is_link
 
 
 class IndexLock:
@@ -37,8 +38,12 @@ class IndexLock:
 
     def _open(self) -> int:
         try:
+            for folder in (os.path.dirname(self._folder), self._folder):
+                if is_link(folder):  # what it leads to is somebody else's, and would be cleared
+                    raise OSError(errno.ELOOP, f"{folder} is a symbolic link", folder)
             os.makedirs(self._folder, exist_ok=True)
-            return os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+            return os.open(self._path, flags, 0o666)
         except OSError as error:
             raise self._refused(error) from error
 

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import orjson
 
-from runstone_writer.layout import Layout, write_whole
+from runstone_writer.layout import Layout, is_link, open_file, write_whole
 from runstone_writer.lines import frame, holds
 
 INDEX_FORMAT = 1
+
+LONGEST = 64 * 1024 * 1024  # bytes; that of a million runs has less than one
+_MOST_RUNS = 2**31  # a number has 31 bits in the keys of series
+_EPOCH = re.compile(r"e[0-9a-f]+")
+_FILE = re.compile(r"(?:states|series)-[0-9a-f]+\.npz")
+_DTYPE = re.compile(r"[<|][biufS]([0-9]{1,3})")
 
 Entry = dict[str, Any]  # a file of columns: name, size, and where each column is
 Row = list[Any]  # a problem: path, start, end, reason
@@ -63,12 +70,14 @@ def manifest_path(layout: Layout) -> str:
 
 def read_manifest(layout: Layout) -> Manifest | None:
     """Return the published manifest; None if there is none that can be used (then the logs are read)."""
+    if is_link(layout.index) or is_link(index_folder(layout)):
+        return None
     try:
-        with open(manifest_path(layout), "rb") as file:
-            data = file.read()
+        with open(open_file(manifest_path(layout)), "rb") as file:
+            data = file.read(LONGEST + 1)
     except OSError:
         return None
-    if not holds(data, 0):  # not a whole one, or not as it was written
+    if len(data) > LONGEST or not holds(data, 0):  # not a whole one, or not as it was written
         return None
     try:
         known = orjson.loads(data)
@@ -76,11 +85,64 @@ def read_manifest(layout: Layout) -> Manifest | None:
             return None
         del known["crc"]
         manifest = Manifest(**known)
+        if not _is_sound(manifest):
+            return None
     except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
+        return None
+    if is_link(os.path.join(index_folder(layout), manifest.epoch)):
         return None
     for row in manifest.damage + manifest.waiting:
         row[0] = os.path.join(layout.root, row[0])
     return manifest
+
+
+def _is_sound(manifest: Manifest) -> bool:
+    """Tell whether everything is of its type, and no name leads out of the index: not even if it was forged."""
+    counts = (manifest.generation, manifest.next_run, manifest.runs, manifest.points)
+    return (
+        _EPOCH.fullmatch(manifest.epoch) is not None
+        and all(_is_count(count) for count in (*counts, *manifest.unlisted))
+        and type(manifest.parameters) is int
+        and manifest.next_run <= _MOST_RUNS
+        and len(manifest.unlisted) == 2
+        and all(type(number) is int for number in manifest.home)
+        and all(_is_mark(name, mark) for name, mark in manifest.shards.items())
+        and all(_is_row(row) for row in (*manifest.damage, *manifest.waiting))
+        and all(_is_entry(entry) for entry in (*manifest.series, *manifest.states))
+    )
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and value >= 0
+
+
+def _is_mark(name: str, mark: Any) -> bool:
+    return len(name) == 2 and [type(number) for number in mark] == [int, int]
+
+
+def _is_row(row: Any) -> bool:
+    return [type(field) for field in row] == [str, int, int, str]
+
+
+def _is_entry(entry: Any) -> bool:
+    columns = entry["columns"]
+    return (
+        _FILE.fullmatch(entry["file"]) is not None
+        and _is_count(entry["size"])
+        and type(entry["crc"]) is int
+        and all(_is_column(described, entry["size"]) for described in columns.values())
+    )
+
+
+def _is_column(described: Any, size: int) -> bool:
+    dtype, length, offset = described
+    known = _DTYPE.fullmatch(dtype)
+    return (
+        known is not None
+        and _is_count(length)
+        and _is_count(offset)
+        and offset + length * int(known[1]) <= size
+    )
 
 
 def publish(layout: Layout, manifest: Manifest) -> None:

@@ -26,6 +26,7 @@ import orjson
 import tantivy
 from numpy.typing import NDArray
 
+from runstone_writer.layout import is_link, open_file
 from runstone_writer.state import RunState
 from runstone_writer.values import decode
 
@@ -35,6 +36,7 @@ from .words import terms_of, texts_of
 
 WRITER_MEMORY = 64_000_000  # bytes; Tantivy wants at least 15 million a thread
 _FOOTER_MAGIC = 1337
+_LONGEST_META = 64 * 1024 * 1024  # bytes
 
 Documents = tuple[NDArray[np.int64], NDArray[np.int64]]
 _LOCKS = (".tantivy-meta.lock", ".tantivy-writer.lock")
@@ -327,12 +329,14 @@ def stamp_of(folder: str) -> int:
 
 def _meta(folder: str) -> Any:
     """Tantivy's own manifest."""
-    with open(os.path.join(folder, "meta.json"), "rb") as file:
-        return orjson.loads(file.read())
+    with open(open_file(os.path.join(folder, "meta.json")), "rb") as file:
+        return orjson.loads(file.read(_LONGEST_META))
 
 
 def _refuse_damaged(folder: str, verified: set[str]) -> None:
     """Tantivy must never meet damage: it aborts the whole process, or finds too little."""
+    if is_link(folder):
+        raise DamagedParametersError(f"{folder} is a symbolic link")
     damage = damaged_file(folder, verified)
     if damage is not None:
         raise DamagedParametersError(f"checksum mismatch in {damage}")
@@ -369,7 +373,7 @@ def damaged_file(folder: str, verified: set[str] | None = None) -> str | None:
 
 def _holds(path: str) -> bool:
     """Each file ends in a footer: JSON with the CRC-32 of what stands before it, its length, a magic number."""
-    with open(path, "rb") as file:
+    with open(open_file(path), "rb") as file:
         end = file.seek(0, os.SEEK_END)
         file.seek(max(end - 8, 0))
         length, magic = (int.from_bytes(file.read(4), "little") for _ in range(2))

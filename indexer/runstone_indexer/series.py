@@ -153,7 +153,7 @@ class SeriesFile:
         self._columns = columns
         self.name: str = columns.entry["file"]
         self.key = columns["key"]
-        self.points = len(columns["values"])
+        self.points = columns.length("values")
 
     def find(self, run: int, place: int) -> list[Found]:
         """Return the chunks of a sequence, by writer."""
@@ -202,18 +202,18 @@ class SeriesFile:
     ) -> Found:
         c, end = self._columns, start + count
         if steps_at != NONE:
-            steps = c["steps"][steps_at : steps_at + count]
+            steps = c.part("steps", steps_at, steps_at + count)
             steps = steps.view(np.float64) if stride == 1 else steps
         else:
             make = _shared_steps if count <= SHARED_STEPS else _even_steps
             steps = make(first, stride, count)
         chunk = Chunk(
             steps,
-            c["values"][start:end],
-            c["times"][start:end],
-            None if epochs_at == NONE else c["epochs"][epochs_at : epochs_at + count],
+            c.part("values", start, end),
+            c.part("times", start, end),
+            None if epochs_at == NONE else c.part("epochs", epochs_at, epochs_at + count),
             kind,
-            None if ints_at == NONE else c["ints"][ints_at : ints_at + count],
+            None if ints_at == NONE else c.part("ints", ints_at, ints_at + count),
             {} if kind == FLOAT else self._exact(start, count, kind),
             ordered=steps_at == NONE and stride >= 0,
         )
@@ -225,7 +225,7 @@ class SeriesFile:
         if low == high:
             return {}
         ends = self._columns["exact_end"][low : high + 1].tolist()
-        data = self._columns["exact"][ends[0] : ends[-1]].tobytes()
+        data = self._columns.part("exact", ends[0], ends[-1]).tobytes()
         found = {}
         for i, place in enumerate(places[low:high].tolist()):
             value = orjson.loads(data[ends[i] - ends[0] : ends[i + 1] - ends[0]])

@@ -23,6 +23,7 @@ NO_DOCUMENT = 0  # in the column `document`: the run is not in the Tantivy index
 COLUMNS = (
     "run", "created", "ended", "flags", "hash", "files", "read", "document", "name", "name_row", "end", "state",
 )  # fmt: skip
+LONGEST_STATE = 256 * 1024 * 1024  # bytes; the logs are read of a run that has more
 NOT_ENDED = -1  # in the column `ended`
 COMPRESSION = 1  # of zlib: states of one kind repeat a lot, and more effort gains little
 GONE = ""  # in place of a run's hash: what had this number is not there any more
@@ -120,7 +121,7 @@ class StateFile:
         self._columns = columns
         self.name: str = columns.entry["file"]
         self.run = columns["run"]
-        self.table = table.Table(columns.__getitem__, len(self.run))
+        self.table = table.Table(columns, len(self.run))
         self.labels = labels.Labels(columns.__getitem__)
         self.summaries = summaries.Summaries(columns.__getitem__)
 
@@ -148,10 +149,14 @@ class StateFile:
     def blob(self, row: int) -> bytes:
         """Return the state in a row as JSON. Raises DamagedColumnsError."""
         start, end = self._columns["end"][row : row + 2].tolist()
+        unpacker = zlib.decompressobj()
         try:
-            return zlib.decompress(self._columns["state"][start:end].data)
+            data = unpacker.decompress(self._columns.part("state", start, end).data, LONGEST_STATE)
+            if not unpacker.eof:
+                raise zlib.error("incomplete, or enormous")
+            return data
         except zlib.error as error:
-            raise DamagedColumnsError(f"{self.name}, row {row}: {error}") from error
+            raise DamagedColumnsError(self._columns.path, start, end, f"row {row}: {error}") from error
 
     def extent(self, row: int) -> tuple[int, int]:
         """Return how many logs of the run have been read, and how many bytes of them."""

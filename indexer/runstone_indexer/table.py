@@ -8,7 +8,7 @@ dictionaries, integers beyond 64 bits) are only described; the state has them in
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -17,6 +17,8 @@ import orjson
 from numpy.typing import NDArray
 
 from runstone_writer.state import RunState
+
+from .columns import Columns
 
 Array = NDArray[Any]
 Path = tuple[str | int, ...]
@@ -159,9 +161,10 @@ def _in_order(parts: list[Column]) -> Column:
 class Table:
     """The columns of a published state file."""
 
-    def __init__(self, column: Callable[[str], Array], rows: int) -> None:
+    def __init__(self, columns: Columns, rows: int) -> None:
         self.rows = rows
-        self._column = column
+        self._column = columns.__getitem__
+        self._part = columns.part
 
     def find(self, key: bytes) -> Column:
         """Return a column; an empty one if no row has it."""
@@ -181,13 +184,13 @@ class Table:
 
     def _at(self, place: int) -> Column:
         start, end = self._column("p_start")[place : place + 2].tolist()
-        rows = self._column("p_row")[start:end].astype(np.int64)
-        return Column(rows, self._column("p_kind")[start:end], self._column("p_bits")[start:end])
+        rows = self._part("p_row", start, end).astype(np.int64)
+        return Column(rows, self._part("p_kind", start, end), self._part("p_bits", start, end))
 
     def text(self, number: int) -> str:
         """Return a text by its number."""
         start, end = self._column("p_text_end")[number : number + 2].tolist()
-        return self._column("p_text")[start:end].tobytes().decode("utf-8", "surrogatepass")
+        return self._part("p_text", start, end).tobytes().decode("utf-8", "surrogatepass")
 
     def raw_texts(self) -> Iterator[bytes]:
         """Yield every text as it is stored, in the order of their numbers."""

@@ -10,7 +10,15 @@ from dataclasses import dataclass, field
 from runstone_indexer.discovery import look_into, sweep
 from runstone_indexer.hints import leave_hint
 from runstone_writer.errors import CorruptionError, StoreError, UsageError
-from runstone_writer.layout import Layout, log_order, make_folder, open_repo, repo_root, sync_folder
+from runstone_writer.layout import (
+    Layout,
+    log_order,
+    make_folder,
+    open_file,
+    open_repo,
+    repo_root,
+    sync_folder,
+)
 from runstone_writer.lines import LINE_LIMIT, chain_after, whole_chunk_holds
 from runstone_writer.replay import Problem
 
@@ -82,7 +90,7 @@ def _ends(source: Layout, done: Backup) -> Iterator[tuple[str, str, int]]:
 
 def last_line_end(path: str, size: int) -> int:
     """Return the offset behind the last newline in the first `size` bytes of a file; 0 if there is none."""
-    with open(path, "rb", buffering=0) as file:
+    with open(open_file(path), "rb", buffering=0) as file:
         end = size
         while end > 0:
             start = max(end - PIECE, 0)
@@ -149,14 +157,14 @@ def _common(here: str, there: str, end: int, done: Backup) -> int | None:
 
 
 def _vouched(path: str, offset: int) -> int | None:
-    with open(path, "rb", buffering=0) as file:
+    with open(open_file(path), "rb", buffering=0) as file:
         file.seek(max(offset - _TAIL, 0))
         return chain_after(file.read(min(offset, _TAIL)))
 
 
 def _append(here: str, there: str, start: int, end: int) -> None:
     """Append what is new. A kill leaves a line that is not complete, which the next backup replaces."""
-    with open(here, "rb", buffering=0) as file, open(there, "r+b", buffering=0) as copy:
+    with open(open_file(here), "rb", buffering=0) as file, open(there, "r+b", buffering=0) as copy:
         copy.truncate(start)
         file.seek(start)
         copy.seek(start)
@@ -183,7 +191,7 @@ def _copy_new(here: str, there: str, end: int) -> None:
 
 def intact(path: str, start: int, end: int) -> bool:
     """Tell whether every line between two ends of lines is what was written, by the chain of CRCs."""
-    with open(path, "rb", buffering=0) as file:
+    with open(open_file(path), "rb", buffering=0) as file:
         crc = 0
         if start:
             file.seek(max(start - _TAIL, 0))

@@ -6,11 +6,12 @@ import contextlib
 import hashlib
 import os
 import re
+import stat
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from runstone_writer.errors import CorruptionError
-from runstone_writer.layout import Layout, make_folder, sync_folder
+from runstone_writer.layout import Layout, is_link, make_folder, open_file, sync_folder
 from runstone_writer.media.shelf import renewed
 
 PIECE = 4 * 1024 * 1024  # bytes read at a time
@@ -31,19 +32,22 @@ class Blob(NamedTuple):
 def blobs_in(layout: Layout) -> Iterator[Blob]:
     """Yield every blob of a repository. What else lies there is passed over."""
     for shard in sorted(_names_in(layout.blobs)):
+        if is_link(os.path.join(layout.blobs, shard)):
+            continue
         for name in sorted(_names_in(os.path.join(layout.blobs, shard))):
             if _NAME.fullmatch(name) and name[:2] == shard:
                 path = layout.blob_path(name)
                 with contextlib.suppress(OSError):  # taken away in this moment
                     status = os.stat(path, follow_symlinks=False)
-                    yield Blob(name, path, status.st_size, status.st_mtime)
+                    if stat.S_ISREG(status.st_mode):
+                        yield Blob(name, path, status.st_size, status.st_mtime)
 
 
 def named_in(path: str, end: int | None = None) -> set[str]:
     """Return the blobs that a log names in its first `end` bytes, in damaged lines too. Raises OSError."""
     found: set[str] = set()
     rest = b""
-    with open(path, "rb", buffering=0) as file:
+    with open(open_file(path), "rb", buffering=0) as file:
         left = os.fstat(file.fileno()).st_size if end is None else end
         while left > 0 and (data := file.read(min(PIECE, left))):
             left -= len(data)
@@ -65,7 +69,10 @@ def copy_blob(source: Layout, dest: Layout, name: str) -> int:
     temporary = os.path.join(os.path.dirname(target), f".{name}.{os.getpid()}.{os.urandom(4).hex()}")
     digest, size = hashlib.sha256(), 0
     try:
-        with open(source.blob_path(name), "rb", buffering=0) as file, open(temporary, "xb") as copy:
+        with (
+            open(open_file(source.blob_path(name)), "rb", buffering=0) as file,
+            open(temporary, "xb") as copy,
+        ):
             while data := file.read(PIECE):
                 digest.update(data)
                 size += len(data)

@@ -6,6 +6,7 @@ import contextlib
 import os
 import re
 import shutil
+import stat
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -194,10 +195,11 @@ class _Collection:
         for path, status in leftovers(self._layout):
             if self._now - status.st_mtime < LEFTOVER_SECONDS:
                 continue
-            size = sum(s.st_size for _, s in files(path)) if os.path.isdir(path) else status.st_size
+            is_folder = stat.S_ISDIR(status.st_mode)  # a link to one is not
+            size = sum(s.st_size for _, s in files(path)) if is_folder else status.st_size
             if not self.done.dry_run:
                 with contextlib.suppress(FileNotFoundError):
-                    shutil.rmtree(path) if os.path.isdir(path) else os.unlink(path)
+                    shutil.rmtree(path) if is_folder else os.unlink(path)
             self.done.leftovers += 1
             self.done.leftover_bytes += size
         with contextlib.suppress(OSError):

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from runstone_indexer.discovery import hinted, log_sizes, sweep
 from runstone_indexer.generation import Generation
 from runstone_indexer.states import ENDED
-from runstone_writer.layout import Layout, parse_log_name
+from runstone_writer.layout import Layout, open_file, parse_log_name
 from runstone_writer.lines import chain_after
 from runstone_writer.liveness import beat_age, file_system_now, status_of
 from runstone_writer.reader import START, Position, read_log
@@ -133,7 +133,7 @@ def _position(path: str, start: int) -> Position | None:
     """The position at an offset, if the bytes before it tell the CRC up to there."""
     if start == 0:
         return START
-    with open(path, "rb") as file:
+    with open(open_file(path), "rb") as file:
         file.seek(max(start - 16, 0))
         crc = chain_after(file.read(min(16, start)))
     return None if crc is None else Position(start, crc)

@@ -10,7 +10,7 @@ from zlib import crc32
 from runstone_indexer.discovery import RunFolder, hinted, look_into
 from runstone_indexer.hints import leave_hint
 from runstone_writer.errors import StoreError, UsageError
-from runstone_writer.layout import Layout, log_order, make_folder, sync_folder
+from runstone_writer.layout import Layout, log_order, make_folder, open_file, sync_folder
 from runstone_writer.liveness import file_system_now, is_written
 
 from .blobs import PIECE, copy_blob, named_in
@@ -144,7 +144,7 @@ def _put_in_place(source: Layout, run: str, sizes: dict[str, int], dest: Layout)
 def copy_log(source: str, target: str, size: int) -> None:
     """Copy the first `size` bytes of a log to a new file, durable and read back on return. Raises StoreError."""
     left, crc = size, 0
-    with open(source, "rb", buffering=0) as file, open(target, "xb", buffering=0) as copy:
+    with open(open_file(source), "rb", buffering=0) as file, open(target, "xb", buffering=0) as copy:
         while left and (data := file.read(min(PIECE, left))):
             rest = memoryview(data)
             while rest:
@@ -158,7 +158,7 @@ def copy_log(source: str, target: str, size: int) -> None:
 def checksum(path: str, size: int, start: int = 0) -> int:
     """Return the CRC-32 of `size` bytes of a file."""
     crc = 0
-    with open(path, "rb", buffering=0) as file:
+    with open(open_file(path), "rb", buffering=0) as file:
         file.seek(start)
         while size and (data := file.read(min(PIECE, size))):
             crc, size = crc32(data, crc), size - len(data)

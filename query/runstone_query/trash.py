@@ -12,7 +12,7 @@ import shutil
 
 from runstone_indexer.discovery import RunFolder, hinted, look_into
 from runstone_indexer.hints import leave_hint
-from runstone_writer.layout import Layout, log_order, make_folder, sync_folder
+from runstone_writer.layout import Layout, is_link, log_order, make_folder, sync_folder
 
 TAKEN, DOOMED = "taken-", "doomed-"
 
@@ -51,6 +51,8 @@ class Trash:
         """Finish what was interrupted: put back what was only taken, remove what was doomed."""
         for entry in self.entries():
             name = os.path.basename(entry)
+            if is_link(entry):
+                continue
             if name.startswith(TAKEN):
                 self._put_back(entry)
             elif name.startswith(DOOMED):

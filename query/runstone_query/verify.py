@@ -15,7 +15,7 @@ from runstone_indexer.generation import Generation, fault_of, open_generation
 from runstone_indexer.manifest import index_folder
 from runstone_indexer.parameters import damaged_file
 from runstone_writer.errors import CorruptionError
-from runstone_writer.layout import Layout, is_safe_hash, parse_log_name, shard
+from runstone_writer.layout import Layout, is_safe_hash, shard
 from runstone_writer.media.blob import StoredBlob
 from runstone_writer.media.objects import references
 from runstone_writer.media.shelf import PARTIAL, stored_blobs
@@ -23,6 +23,7 @@ from runstone_writer.replay import Problem
 from runstone_writer.state import RunState
 
 from .blobs import named_in
+from .damaged import bytes_of, set_aside
 from .leftovers import leftovers
 from .overlay import Tail
 from .record import Record
@@ -49,7 +50,10 @@ class Verdict:
     unfinished: list[Problem] = field(
         default_factory=list
     )  # what `gc` or an indexer was killed over, or is at work on
+    known: list[Problem] = field(default_factory=list)  # damage that a repair has set aside
     index: list[Problem] = field(default_factory=list)  # the index is damaged or says something else
+    lost_bytes: int = 0  # of logs that are damaged, and of which nothing is known
+    lost_lines: int = 0  # about how many lines that were
     indexed: int = 0  # runs compared with the index
 
     @property
@@ -77,11 +81,21 @@ def verify(layout: Layout, progress: Progress | None = None) -> Verdict:
     if faults:
         _weigh(layout, runs, faults, verdict)
     verdict.runs = len(runs)
+    _measure(layout, verdict)
+    verdict.known, verdict.damage = set_aside(layout, verdict.damage)
     return verdict
 
 
 def _unread(error: OSError) -> Problem:
     return Problem(str(error.filename), 0, 0, f"cannot be read: {error.strerror}")
+
+
+def _measure(layout: Layout, verdict: Verdict) -> None:
+    """Say how much of the logs cannot be read: what stands there is not known, but how many lines it was."""
+    for problem in verdict.damage:
+        if problem.end > problem.start and problem.path.startswith(layout.logs):
+            verdict.lost_bytes += problem.end - problem.start
+            verdict.lost_lines += max(sum(data.count(b"\n") for data in bytes_of(problem)), 1)
 
 
 def _checked_index(layout: Layout, verdict: Verdict) -> Generation | None:
@@ -122,8 +136,8 @@ def _foreign(layout: Layout) -> Iterator[Problem]:
                 yield Problem(folder, 0, 0, "not a run's folder")
                 folders.clear()
             else:
-                names = [name for name in (*folders, *files) if parse_log_name(name) is None]
-                yield from _named(folder, names)
+                logs = set(layout.log_names(parts[1]))
+                yield from _named(folder, [name for name in (*folders, *files) if name not in logs])
                 folders.clear()
         else:
             yield from _named(folder, files)
@@ -250,7 +264,8 @@ def _verify_runs(layout: Layout, runs: set[str], generation: Generation, verdict
                     problem = Problem(layout.run_folder(run), 0, 0, f"{GONE}: `runstone index` is enough")
                     verdict.unfinished.append(problem)
                 else:
-                    verdict.index.append(Problem(layout.run_folder(run), 0, 0, GONE))
+                    points = _points_of(file.load(row).state)
+                    verdict.index.append(Problem(layout.run_folder(run), 0, 0, f"{GONE}: {points:,} points"))
             if documents.pop(number, None) != int(file.column("document")[row]) and not is_newer:
                 verdict.index.append(
                     Problem(layout.run_folder(run), 0, 0, "its parameters are indexed wrong")
@@ -258,6 +273,10 @@ def _verify_runs(layout: Layout, runs: set[str], generation: Generation, verdict
     if documents and not is_newer:
         count = f"parameters of {len(documents):,} runs that there are not are indexed"
         verdict.index.append(Problem(generation.parameters.folder, 0, 0, count))
+
+
+def _points_of(state: RunState) -> int:
+    return sum(s.summary.count for s in state.sequences if s.summary is not None)
 
 
 def compare(one: Record, other: Record) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import orjson
 
-from .layout import writer_time
+from .layout import open_file, writer_time
 from .lines import LINE_LIMIT, chain_after, holds
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def cut_at(path: str, writer: str, moment: int) -> int:
     limit = moment - writer_time(writer)
     if limit < 0:
         return 0
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    fd = open_file(path)
     with os.fdopen(fd, "rb", buffering=NEAR) as file:
         return _cut(file, limit)
 

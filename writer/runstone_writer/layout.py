@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import stat
@@ -16,6 +17,7 @@ from .errors import FormatVersionError, MissingRepoError, StoreError, UsageError
 FOLDER = ".runstone"
 REPOSITORY_FORMAT = 1
 LOG_SUFFIX = ".jsonl"
+_LONGEST_FORMAT = 65_536  # bytes that are read of format.json
 
 _SAFE_HASH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_\-]{0,127}")
 _LOG_NAME = re.compile(r"([0-9a-f]{11}-[0-9a-f]{12})(?:\.([1-9][0-9]{0,5}))?\.jsonl")
@@ -66,12 +68,14 @@ class Layout:
 
     def log_names(self, run: str) -> list[str]:
         """Return the names of a run's log files, in the order in which they apply within each writer."""
-        names = [entry.name for entry in _listed(self.run_folder(run)) if entry.name.endswith(LOG_SUFFIX)]
-        return sorted((name for name in names if parse_log_name(name)), key=log_order)
+        folder = self.run_folder(run)
+        if is_link(folder) or is_link(os.path.dirname(folder)):
+            return []
+        return sorted((entry.name for entry in _listed(folder) if is_log(entry)), key=log_order)
 
     def foreign_names(self, run: str) -> list[str]:
         """Return the names in a run's folder that are not logs'. Nothing ever reads such files."""
-        return sorted(entry.name for entry in _listed(self.run_folder(run)) if not parse_log_name(entry.name))
+        return sorted(entry.name for entry in _listed(self.run_folder(run)) if not is_log(entry))
 
 
 def shard(run: str) -> str:
@@ -123,6 +127,28 @@ def parse_log_name(name: str) -> tuple[str, int] | None:
     return None if found is None else (found[1], int(found[2] or 0))
 
 
+def is_log(entry: os.DirEntry[str]) -> bool:
+    """Tell whether something in a run's folder is a log: what only has the name of one is nobody's."""
+    return parse_log_name(entry.name) is not None and entry.is_file(follow_symlinks=False)
+
+
+def is_link(path: str) -> bool:
+    """Tell whether a path is a symbolic link: none is followed in a repository, for it may lead out of it."""
+    return os.path.islink(path)
+
+
+def open_file(path: str) -> int:
+    """Open a file of a repository to be read, and return the descriptor.
+
+    Raises OSError for what is no file: a symbolic link may lead out of the repository, a FIFO answers never.
+    """
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise OSError(errno.EINVAL, "not a file", path)
+    return fd
+
+
 def log_order(name: str) -> tuple[str, int]:
     return parse_log_name(name) or (name, 0)
 
@@ -166,7 +192,9 @@ def open_repo(path: str | os.PathLike[str], *, create: bool = False) -> Layout:
     With ``create`` a missing one is made; otherwise MissingRepoError. A newer one is a FormatVersionError.
     """
     root = repo_root(path)
-    if _read_version(root) is None:
+    version = _read_version(root)
+    _refuse_links(root)
+    if version is None:
         if not create:
             raise MissingRepoError(
                 f"there is no Runstone repository at {os.path.dirname(root)}",
@@ -177,11 +205,23 @@ def open_repo(path: str | os.PathLike[str], *, create: bool = False) -> Layout:
     return Layout(root)
 
 
+def _refuse_links(root: str) -> None:
+    for name in ("logs", "live", "blobs", "incoming", "trash", "damaged"):
+        path = os.path.join(root, name)
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            if not stat.S_ISDIR(os.lstat(path).st_mode):
+                raise StoreError(
+                    f"{path} is not a folder",
+                    path=path,
+                    hint="Nothing inside of a repository may lead out of it: link or mount the whole of .runstone.",
+                )
+
+
 def _read_version(root: str) -> int | None:
     path = os.path.join(root, "format.json")
     try:
-        with open(path, "rb") as file:
-            data = orjson.loads(file.read())
+        with open(open_file(path), "rb") as file:
+            data = orjson.loads(file.read(_LONGEST_FORMAT))
         version = data["format"]
         if type(version) is not int or version < 1:
             raise TypeError(f"format {version!r}")

@@ -13,7 +13,7 @@ import tempfile
 import time
 from typing import Literal
 
-from .layout import Layout
+from .layout import Layout, is_link
 from .messages import is_done, lease
 from .state import RunState
 from .tender import LEASE_SECONDS
@@ -54,7 +54,7 @@ def beat_age(layout: Layout, run: str, writer: str, now: float) -> float:
 
 def file_system_now(layout: Layout) -> float:
     """Return the time by the clock that stamps the repository's files; this host's if it may not be written."""
-    folder = layout.index if os.path.isdir(layout.index) else layout.root
+    folder = layout.index if os.path.isdir(layout.index) and not is_link(layout.index) else layout.root
     with contextlib.suppress(OSError), tempfile.TemporaryFile(dir=folder) as probe:
         return os.fstat(probe.fileno()).st_mtime
     return time.time()

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import orjson
 
 from .errors import FormatVersionError
+from .layout import open_file
 from .lines import LINE_LIMIT, LOG_FORMAT, Damage, chain_after, sift, whole_chunk_holds
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def read_log(
     Raises OSError if the file cannot be read, FormatVersionError if a newer Runstone wrote it. A position
     that does not fit the file (it was replaced or cut) is reported as damage, and reading starts over.
     """
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    fd = open_file(path)
     try:
         return _read(fd, position, chunk, end)
     finally:
@@ -67,7 +68,7 @@ def read_log(
 
 def read_between(path: str, start: int, end: int, *, chunk: int = CHUNK_BYTES) -> Iterator[Batch]:
     """Read the intact lines between two offsets once more, both of them ends of lines."""
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    fd = open_file(path)
     try:
         position = Position(start, _crc_before(fd, start))
         while position.offset < end:

@@ -17,7 +17,7 @@ import orjson
 from .errors import FormatVersionError
 from .layout import log_name, parse_log_name
 from .reader import CHUNK_BYTES, Batch, Position, read_between, read_log
-from .state import UNKNOWN_SOURCE, RunState, WriterState
+from .state import LATEST, UNKNOWN_SOURCE, RunState, WriterState
 from .values import decode
 
 if TYPE_CHECKING:
@@ -260,7 +260,7 @@ class _Fold:
             self._keep_orphans([row for row in points if row[0] not in declared])
             points = [row for row in points if row[0] in declared]
         if points:
-            writer.last = max(writer.last, writer.base + points[-1][3])
+            writer.last = max(writer.last, min(writer.base + int(points[-1][3]), LATEST))
             self._replaying.sink(writer, points)
 
     def _well_formed(self, points: list[list[Any]]) -> list[list[Any]]:

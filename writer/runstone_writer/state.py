@@ -13,6 +13,7 @@ from .layout import writer_time
 from .params import UNSET, Params, Stamp
 from .values import Key, decode
 
+LATEST = 253_402_128_000_000_000  # microseconds: two days before the year 10000, the last that has dates everywhere
 UNKNOWN_SOURCE = -1  # in place of the part that a part sends again from, until its header has been read
 _PROP_TYPES = {
     "name": str,
@@ -126,6 +127,8 @@ class RunState:
         """
         handler = _HANDLERS.get(_typed(event["event"], str))
         time = writer.base + _typed(event.get("dt", 0), int)
+        if not 0 <= time <= LATEST:
+            raise ValueError(f"dt {event['dt']} is no time")
         if handler is not None:
             handler(self, writer, (time, writer.writer), event)
         writer.last = max(writer.last, time)

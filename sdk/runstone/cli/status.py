@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from runstone_query.health import Health, health_of
+from runstone_query.repair import Repaired, repair
 from runstone_query.verify import Verdict, verify
 from runstone_writer.replay import Problem
 
@@ -56,25 +57,59 @@ def status(repo: str | None, as_json: bool) -> None:
 
 @click.command()
 @repo_option
+@click.option(
+    "--repair", "repairs", is_flag=True, help="Set aside what is damaged, and make a damaged index anew."
+)
+@click.option("--dry-run", is_flag=True, help="Say what --repair would do, and change nothing.")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 @json_option
-def fsck(repo: str | None, as_json: bool) -> None:
+def fsck(repo: str | None, repairs: bool, dry_run: bool, yes: bool, as_json: bool) -> None:
     """Verify every checksum, and the index against the logs.
 
-    Nothing is changed. Ends with exit code 1 if something is damaged. A torn tail (a line that a killed process did not
-    complete), a foreign file and what the next gc or index pass finishes are shown, and are no damage.
+    Ends with exit code 1 if something is damaged. A torn tail (a line that a killed process did not complete), a
+    foreign file and what the next gc or index pass finishes are shown, and are no damage. Nothing is changed without
+    --repair.
+
+    A repair changes no log: the intact lines of a damaged one are in all answers, and what is damaged is written down
+    in the folder `damaged` of the repository, and known from then on. Damaged blobs are moved there. The index is made
+    anew from the logs.
 
     \b
-    Example:
+    Examples:
       runstone fsck && rsync -a experiments/ backup/
+      runstone fsck --repair --dry-run
     """
-    verdict = verify(layout_of(repo), ProgressBar("verifying"))
-    if as_json:
-        print_json(_as_json(verdict) | {"clean": verdict.clean})
-    else:
+    if dry_run and not repairs:
+        raise click.UsageError("--dry-run is for --repair: without that nothing is changed.")
+    layout = layout_of(repo)
+    verdict = verify(layout, ProgressBar("verifying"))
+    if not as_json:
         _say(verdict)
-    if not verdict.clean:
+    done = None
+    if repairs:
+        planned = repair(layout, dry_run=True, verdict=verdict)
+        if not (dry_run or yes or planned.nothing):
+            click.confirm("Set aside what is damaged, and make anew what is derived?", abort=True, err=True)
+        done = planned if dry_run else repair(layout, verdict=verdict)
+    if as_json:
+        repaired = {} if done is None else {"repair": _as_json(done)}
+        print_json(_as_json(verdict) | {"clean": verdict.clean} | repaired)
+    elif done is not None:
+        _say_repaired(done)
+    if not verdict.clean and (done is None or dry_run or done.left):
         sys.stdout.flush()
         sys.exit(1)
+
+
+def _say_repaired(done: Repaired) -> None:
+    click.echo()
+    if done.nothing:
+        click.echo("There is nothing to repair.")
+    verb = "Would be" if done.dry_run else "Was"
+    _print_problems(f"{verb} written down as known (the file stays)", done.noted)
+    _print_problems(f"{verb} moved to the folder damaged", done.moved)
+    _print_problems(f"{verb} put right by a new index", done.rebuilt)
+    _print_problems("Left alone: it cannot be read here", done.left)
 
 
 def _say(verdict: Verdict) -> None:
@@ -85,6 +120,7 @@ def _say(verdict: Verdict) -> None:
     )
     _print_problems("Damage in logs and blobs", verdict.damage)
     _print_problems("Damage in the index", verdict.index)
+    _print_problems("Known, and set aside", verdict.known)
     _print_problems("Never completed (no damage)", verdict.tails)
     _print_problems("Interrupted, or at work (no damage)", verdict.unfinished)
     _print_problems("Foreign (no damage)", verdict.foreign)
@@ -93,11 +129,16 @@ def _say(verdict: Verdict) -> None:
         return
     click.echo()
     if verdict.damage:
+        if verdict.lost_bytes:
+            lost = f"{count_of(verdict.lost_lines, 'line')} ({show_size(verdict.lost_bytes)})"
+            click.echo(f"About {lost} of logs cannot be read any more.")
         click.echo("What is damaged in a log is left out of all answers, and the rest of the log is read.")
         click.echo(
             "A blob is the content of an image or another object: what the log says of it can be read."
         )
-        click.echo("Restore the file from a copy if there is one.")
+        click.echo(
+            "Restore the file from a copy if there is one; `runstone fsck --repair` sets aside what there is not."
+        )
     if verdict.index:
         click.echo("The index is derived: `runstone reindex` makes it anew.")
 
@@ -114,11 +155,15 @@ def _print_problems(title: str, problems: list[Problem]) -> None:
         click.echo(f"  ... and {len(problems) - PROBLEMS_SHOWN:,} more: --json has all")
 
 
-def _as_json(data: Health | Verdict) -> dict[str, Any]:
+def _as_json(data: Health | Verdict | Repaired) -> dict[str, Any]:
     values = {field.name: getattr(data, field.name) for field in fields(data)}
     for name, value in values.items():
         if isinstance(value, list):
-            values[name] = [
-                {"path": p.path, "start": p.start, "end": p.end, "reason": p.reason} for p in value
-            ]
+            values[name] = [_problem_as_json(item) for item in value]
     return values
+
+
+def _problem_as_json(problem: Problem | str) -> Any:
+    if isinstance(problem, str):
+        return problem
+    return {"path": problem.path, "start": problem.start, "end": problem.end, "reason": problem.reason}

@@ -6,6 +6,7 @@ repository is verified.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import os
@@ -14,6 +15,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from ..errors import CorruptionError, DamagedBlobError, UsageError
+from ..layout import is_link, open_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -154,7 +156,9 @@ class StoredBlob:
 
     def _opened(self) -> BinaryIO:
         try:
-            return open(os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW), "rb")
+            if is_link(os.path.dirname(self.path)):
+                raise OSError(errno.ELOOP, "a symbolic link")
+            return open(open_file(self.path), "rb")
         except OSError as error:
             missing = isinstance(error, FileNotFoundError)
             reason = "the blob is missing" if missing else f"the blob cannot be read: {error.strerror}"
@@ -162,6 +166,9 @@ class StoredBlob:
 
     def _verified(self, file: BinaryIO) -> Iterator[bytes]:
         found, length = hashlib.sha256(), 0
+        there = os.fstat(file.fileno()).st_size
+        if there != self.size:  # before anything is read: it may be enormous
+            raise self._damaged(f"the blob has {there:,} bytes in place of {self.size:,}")
         try:
             while piece := file.read(PIECE):
                 found.update(piece)
