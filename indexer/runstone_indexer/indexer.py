@@ -229,7 +229,7 @@ class Indexer:
         parameters = self._parameters
         assert parameters is not None  # noqa: S101 - opened together with the lock
         batch = Batch(self._draft.next_run, parameters)
-        self._intake.start_pass(self._generation, batch, again=full)
+        self._intake.start_pass(self._generation, batch, in_use, again=full)
         if full:
             self._problems.start_over()
         todo = self._everything(marks) if full else self._pointed_to(marks, in_use)
@@ -286,7 +286,7 @@ class Indexer:
         if self._generation is None or not os.path.isdir(self.layout.logs):
             return []
         gone = []
-        for file, rows in self._generation.locate(None):
+        for file, rows in self._generation.locate(None, hidden=True):
             for row in rows.tolist():
                 run = file.hash(row)
                 if run not in there and not _may_be_there(self.layout, run):
@@ -329,7 +329,7 @@ class Indexer:
         if self._published.epoch == draft.epoch:
             before |= self._published.files()
         draft.states = compact_states(self._folder, draft.states)
-        draft.series = compact_series(self._folder, draft.series)
+        draft.series = compact_series(self._folder, draft.series, draft.states)
         draft.generation += 1
         sync_folder(os.path.join(self._folder, "params"))
         sync_folder(self._folder)
