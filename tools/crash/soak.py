@@ -174,7 +174,15 @@ class Soak:
             asked = self.seconds / max(pause, 0.1)  # at the least; a query takes its time too
             leak = int(LEAK_MIB * 2**20 / asked) if name == "control" else 0
             tools = str(Path(__file__).resolve().parent)
-            arguments = (tools, self.repo, self.acks, self.folder / f"{name}.status", self.rng.random(), pause, leak)
+            arguments = (
+                tools,
+                self.repo,
+                self.acks,
+                self.folder / f"{name}.status",
+                self.rng.random(),
+                pause,
+                leak,
+            )
             command = [sys.executable, "-c", READER, *map(str, arguments)]
         self.processes[name] = subprocess.Popen(command, **self.pipes())
         self.charts[name] = Chart(name)
@@ -294,7 +302,9 @@ class Soak:
         deadline = time.monotonic() + RECOVERY_SECONDS
         repo, late = Repo(self.repo, read_only=True), []
         while time.monotonic() < deadline:
-            late = [missing(repo, ack.run, ack.writer, points) for ack, points in said if points and points > 0]
+            late = [
+                missing(repo, ack.run, ack.writer, points) for ack, points in said if points and points > 0
+            ]
             if not any(late):
                 break
             self.pass_time(1)
@@ -330,7 +340,7 @@ class Soak:
         print(
             f"{self.now / 60:.1f} min, {self.row.trials} restarts, {self.counts['runs collected']} runs collected, "
             f"{len(self.stale)} waiting, index {len(index)} files {size / 2**20:.1f} MiB; {held}; "
-            f"failures: {self.row.failures}",
+            f"this process {time.process_time():.0f} s; failures: {self.row.failures}",
             flush=True,
         )
 
@@ -355,7 +365,7 @@ class Soak:
         for at, name, kill in [*self.plan(), (self.seconds, "", False)]:
             while self.now < at:
                 self.pass_time(min(at - self.now, LOOK_SECONDS if self.is_long else 1.0))
-                if self.now - retired > (20 if self.is_long else 2):
+                if self.now - retired > (60 if self.is_long else 2):
                     retired = self.now
                     self.choose_shared()
                     self.retire()
@@ -412,9 +422,17 @@ class Soak:
             shutil.copytree(self.repo, copy, dirs_exist_ok=True)
             shutil.rmtree(Path(copy, ".runstone", "index"))
             Indexer(copy).reindex()
-            texts = ["", *(f"run.lr < {self.rng.random()}" for _ in range(20)), "run.tags", "search('seed 1')"]
+            texts = [
+                "",
+                *(f"run.lr < {self.rng.random()}" for _ in range(20)),
+                "run.tags",
+                "search('seed 1')",
+            ]
             for text in texts:
-                old, new = ([run.hash for run in Repo(path).query_runs(text, report_mode=0)] for path in (self.repo, copy))
+                old, new = (
+                    [run.hash for run in Repo(path).query_runs(text, report_mode=0)]
+                    for path in (self.repo, copy)
+                )
                 if old != new:
                     self.row.failures.append(f"{text!r}: {len(old)} runs, and {len(new)} when made anew")
 

@@ -42,7 +42,9 @@ def look_at(pid: int, seconds: float) -> Vitals | None:
     except (OSError, KeyError, ValueError, IndexError):
         return None
     ticks = os.sysconf("SC_CLK_TCK")
-    return Vitals(seconds, anonymous, resident, files.count(False), sum(files), mappings, sum(map(int, times)) / ticks)
+    return Vitals(
+        seconds, anonymous, resident, files.count(False), sum(files), mappings, sum(map(int, times)) / ticks
+    )
 
 
 def _open_files(pid: int) -> Iterator[str]:
@@ -87,9 +89,17 @@ class Chart:
         if not self.looks:
             return {}
         found: dict[str, int | float | str] = {}
-        for what, unit in (("anonymous", 1024), ("resident", 1024), ("descriptors", 1), ("files", 1), ("mappings", 1)):
+        for what, unit in (
+            ("anonymous", 1024),
+            ("resident", 1024),
+            ("descriptors", 1),
+            ("files", 1),
+            ("mappings", 1),
+        ):
             at = (self.around(share, what) / unit for share in (0, 0.25, WARM, 1 - EDGE / 2))
-            found[f"{self.name} {what}"] = " / ".join(f"{value:.1f}" if unit > 1 else f"{value:.0f}" for value in at)
+            found[f"{self.name} {what}"] = " / ".join(
+                f"{value:.1f}" if unit > 1 else f"{value:.0f}" for value in at
+            )
         cpu = self.looks[-1].cpu - self.looks[0].cpu
         seconds = max(self.looks[-1].seconds - self.looks[0].seconds, 1e-9)
         found[f"{self.name} share of a core"] = round(cpu / seconds, 3)
