@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-import time
 
 from runstone_writer.layout import Layout, log_name
+from runstone_writer.liveness import file_system_now
 from runstone_writer.state import RunState, WriterState
 
 from .discovery import hinted
@@ -27,8 +27,9 @@ class Hints:
 
         `taken_in` are the states that are new in it: the hints of all other runs need a look only once.
         """
-        now, kept = time.time(), {}
-        for run, writers in hinted(self._layout).items():
+        there, kept = hinted(self._layout), {}
+        now = file_system_now(self._layout) if there else 0.0  # this host's clock may be years off
+        for run, writers in there.items():
             state = taken_in.get(run)
             for writer in writers:
                 path = self._layout.hint_path(run, writer)

@@ -84,11 +84,21 @@ class Indexer:
         """Take the lock and read what is published, unless that has been done."""
         if not self._lock.is_held():
             self._drop()  # somebody deleted the index, lock and all
+            self._refuse_to_make_a_repository()
             self._lock.acquire()
         if self._generation is not None and not self._is_there():
             self._drop()
         if self._parameters is None:
             self._resume()
+
+    def _refuse_to_make_a_repository(self) -> None:
+        """Where it was moved away, a folder in its place would stand in the way of what is moved back."""
+        if not os.path.isdir(self.layout.root):
+            raise StoreError(
+                f"the repository is not there any more: {self.layout.root}",
+                path=self.layout.root,
+                hint="Was it moved, or is its disk not mounted? Indexing goes on once it is back.",
+            )
 
     def _is_there(self) -> bool:
         return os.path.isdir(self._folder) and os.path.exists(manifest_path(self.layout))
