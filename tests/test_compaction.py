@@ -1,6 +1,7 @@
 """Compaction: few files, each point rewritten few times, and never another answer."""
 
 import random
+import shutil
 import sys
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from journals import Scribe, assert_index_is_right, assert_same_answers, index, new_repo, write_run
+from journals import Scribe, assert_index_is_right, assert_same_answers, hash_of, index, new_repo, write_run
 from runstone_indexer import compaction
 from runstone_indexer.columns import Columns, DamagedColumnsError, write_columns
 from runstone_indexer.compaction import (
@@ -23,7 +24,8 @@ from runstone_indexer.compaction import (
     next_to_merge,
 )
 from runstone_indexer.generation import open_generation
-from runstone_indexer.states import StateFile, StateRow, dump_state, gone, state_columns
+from runstone_indexer.indexer import Indexer
+from runstone_indexer.states import GONE, StateFile, StateRow, dump_state, gone, state_columns
 from runstone_writer.state import RunState
 
 sizes = st.lists(st.one_of(st.integers(1, 10**6), st.integers(1, 10**10)), max_size=60)
@@ -110,6 +112,9 @@ def test_of_each_run_the_newest_row_is_kept_with_everything_in_it(seed, tmp_path
         entries.append(write_columns(str(tmp_path / f"states-{file}.npz"), columns))
     (entry,) = compact_states(str(tmp_path), entries)
     merged = StateFile(Columns(str(tmp_path), entry))
+    newest = {
+        number: row for number, row in newest.items() if row.state.run != GONE
+    }  # there is no older file
     assert merged.run.tolist() == sorted(newest)
     for at, number in enumerate(sorted(newest)):
         row, found = newest[number], merged.load(at)
@@ -123,8 +128,41 @@ def test_of_each_run_the_newest_row_is_kept_with_everything_in_it(seed, tmp_path
         np.testing.assert_array_equal(merged.column(name), rewritten[name])
 
 
+def test_a_row_that_says_gone_stays_as_long_as_there_are_older_files(tmp_path, monkeypatch):
+    rows = [[plain(0, "a", 1)], [plain(1, "b", 1)], [gone(0)]]
+    entries = [
+        write_columns(str(tmp_path / f"states-{n}.npz"), state_columns(found)) for n, found in enumerate(rows)
+    ]
+    monkeypatch.setattr(compaction, "next_to_merge", lambda _: (1, 3))
+    merged = compact_states(str(tmp_path), entries)
+    assert [Columns(str(tmp_path), entry)["run"].tolist() for entry in merged] == [[0], [0, 1]]
+    monkeypatch.setattr(compaction, "next_to_merge", lambda _: (0, 2))
+    (last,) = compact_states(str(tmp_path), merged)
+    assert Columns(str(tmp_path), last)["run"].tolist() == [1]
+
+
+def test_the_index_of_runs_that_come_and_go_stays_small(tmp_path):
+    layout, sizes = new_repo(tmp_path), []
+    with Indexer(layout) as indexer:
+        for number in range(8 * FAN_OUT):
+            write_run(layout, number, points=200)
+            indexer.run_once()
+            if number:
+                shutil.rmtree(layout.run_folder(hash_of(number - 1)))
+            generation = open_generation(layout)
+            sizes.append(
+                sum(entry["size"] for entry in generation.manifest.series + generation.manifest.states)
+            )
+        indexer.run_once()
+    assert_index_is_right(layout)
+    assert max(sizes) < 2 * max(sizes[: 2 * FAN_OUT])
+    assert sum(len(file.run) for file in generation.states) <= 4 * FAN_OUT
+    kept = {int(run) for file in generation.series for run in file._columns["key"] >> 32}
+    assert len(kept) <= 2 * FAN_OUT
+
+
 def name_key_of(row: StateRow) -> int:
-    from runstone_indexer.states import name_key
+    from runstone_indexer.states import GONE, name_key
 
     return name_key(row.state.run)
 
@@ -134,7 +172,7 @@ def test_files_that_need_no_merging_are_left_as_they_are(tmp_path):
         write_columns(str(tmp_path / f"states-{i}.npz"), state_columns([plain(i, "a", 1)])) for i in range(3)
     ]
     assert compact_states(str(tmp_path), entries) is entries
-    assert compact_series(str(tmp_path), []) == []
+    assert compact_series(str(tmp_path), [], []) == []
 
 
 def test_a_damaged_file_is_never_merged_into_a_good_one(tmp_path):

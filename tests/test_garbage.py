@@ -62,6 +62,8 @@ def delete_long_ago(repo, run):
     journal.delete()
     journal.end()
     os.utime(journal.hint, (0, 0))
+    for path in folder(repo, run).iterdir():
+        os.utime(path, (EPOCH_MS / 1000, EPOCH_MS / 1000))
 
 
 # -- runs -----------------------------------------------------------------------------------------------------
@@ -98,6 +100,16 @@ def test_a_deletion_is_given_a_week(repo):
 def test_what_was_deleted_long_ago_goes_without_a_word(repo):
     delete_long_ago(repo, hash_of(1))
     assert repo.gc(grace=1).runs == [hash_of(1)]
+
+
+def test_a_deletion_by_a_host_with_a_slow_clock_is_given_its_time(repo):
+    journal = Journal(repo.layout, hash_of(1), 901, kind="edit")  # by which it was deleted long ago
+    journal.delete()
+    journal.end()
+    os.utime(journal.hint, (0, 0))
+    assert repo.gc(grace=3600).runs == []
+    assert "0.0 days ago" in repo.gc(grace=3600).kept[hash_of(1)]
+    assert repo.gc(grace=0).runs == [hash_of(1)]
 
 
 def test_a_run_that_was_written_after_its_deletion_is_young(tmp_path, repo):

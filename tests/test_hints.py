@@ -48,6 +48,15 @@ def test_the_hint_of_a_log_that_goes_on_stays(layout):
     assert hints(layout) == []
 
 
+def test_the_hint_of_a_log_that_goes_on_stays_where_the_clock_is_years_ahead(layout, monkeypatch):
+    write_run(layout, 1, end=False)
+    ahead = time.time() + 10 * 365 * 86400
+    monkeypatch.setattr(time, "time", lambda: ahead)
+    index(layout)
+    index(layout)
+    assert len(hints(layout)) == 1
+
+
 def test_the_hints_of_two_writers_of_one_run_go_one_by_one(layout):
     first, second = Journal(layout, "run", 1), Journal(layout, "run", 2)
     first.end()

@@ -278,6 +278,21 @@ def test_a_run_whose_folder_is_gone_is_gone(layout):
     assert_index_is_right(layout)
 
 
+def test_a_deleted_run_whose_folder_is_gone_is_gone(layout):
+    for number in range(2):
+        write_run(layout, number)
+    Journal(layout, hash_of(1), 9, kind="edit").delete()
+    Journal(layout, hash_of(2), 10, kind="edit").prop("name", "never written")
+    index(layout)
+    for number in (1, 2):
+        shutil.rmtree(layout.run_folder(hash_of(number)))
+    index(layout)
+    hidden = [file.hash(row) for file, rows in published(layout).locate(None, hidden=True) for row in rows]
+    assert hidden == [hash_of(0)]
+    assert published(layout).manifest.points == 6
+    assert_index_is_right(layout)
+
+
 def test_a_run_that_comes_back_is_read_again(layout, tmp_path):
     for number in range(3):
         write_run(layout, number)

@@ -180,6 +180,17 @@ def test_runs_that_are_asked_for_one_by_one_are_not_kept_in_memory(layout):
     assert reader.overlay._tails == {}
 
 
+def test_runs_that_have_ended_are_forgotten_by_a_reader_that_stays(layout):
+    reader = Reader(layout)
+    for number in range(5):
+        write_run(layout, number)
+        reader.fresh()
+        index(layout)
+        reader.generation = open_generation(layout)
+    reader.fresh()
+    assert (reader.overlay._tails, reader.overlay._proven) == ({}, set())
+
+
 def test_a_log_that_was_cut_behind_the_index_is_read_from_the_start(layout):
     """As after a power cut that took what had been written and not made durable."""
     journal = write_run(layout, 1, points=5, end=False)

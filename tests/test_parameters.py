@@ -387,3 +387,17 @@ def test_an_index_that_may_not_be_written_to_is_read_through_links_that_go_away(
 def test_a_copy_of_the_index_can_be_read(filled, tmp_path):
     copy = shutil.copytree(filled, tmp_path / "copy")
     assert len(everything(ParameterReader(str(copy)))) == 40
+
+
+def test_a_reader_that_stays_remembers_only_files_that_there_are(tmp_path):
+    writer = ParameterWriter(str(tmp_path))
+    writer.put(0, document(run_with({"lr": 0})), replaces=False)
+    writer.commit()
+    reader = ParameterReader(str(tmp_path))
+    for number in range(1, 40):
+        writer.put(number, document(run_with({"lr": number})), replaces=False)
+        writer.commit()
+        reader.refresh()
+    writer.close()
+    reader.refresh()
+    assert reader._verified <= set(os.listdir(tmp_path))

@@ -101,6 +101,43 @@ def test_the_beginning_of_a_run_is_noticed_before_the_next_poll(layout, monkeypa
         wait_until(lambda: open_generation(layout).knows(hash_of(1)))
 
 
+@pytest.mark.parametrize("how", ["its folder is replaced", "its threads end"])
+def test_an_observer_that_dies_is_told_once_and_it_polls(layout, monkeypatch, caplog, how):
+    observers, real = [], module.Watcher._started_observer
+    monkeypatch.setattr(
+        module.Watcher, "_started_observer", lambda self: observers.append(real(self)) or observers[-1]
+    )
+    with caplog.at_level(logging.WARNING), watching(layout):
+        wait_until(lambda: open_generation(layout) is not None)
+        if how == "its threads end":
+            observers[0].unschedule_all()
+        else:
+            shutil.rmtree(layout.live)
+            os.mkdir(layout.live)
+        wait_until(lambda: "have ended: polling" in caplog.text)
+        for number in range(3):
+            write_run(layout, number)
+            wait_until(lambda number=number: count(layout, hash_of(number)) == 3)
+    assert caplog.text.count("polling") == 1
+    assert_index_is_right(layout)
+
+
+def test_a_repository_that_is_moved_away_is_not_made_again_and_followed_when_it_is_back(
+    layout, tmp_path, caplog
+):
+    write_run(layout, 1)
+    with caplog.at_level(logging.WARNING), watching(layout):
+        wait_until(lambda: count(layout, hash_of(1)) == 3)
+        shutil.move(layout.root, tmp_path / "away")
+        wait_until(lambda: "not there any more" in caplog.text)
+        assert not os.path.exists(layout.root)
+        shutil.move(tmp_path / "away", layout.root)
+        write_run(layout, 2)
+        wait_until(lambda: count(layout, hash_of(2)) == 3)
+    assert caplog.text.count("not there any more") == 1
+    assert_index_is_right(layout)
+
+
 @pytest.mark.parametrize("how", ["refused", "no folder"])
 def test_without_notifications_it_polls(layout, monkeypatch, caplog, how):
     if how == "refused":

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from .columns import Columns, DamagedColumnsError, Pieces, write_columns
 from .labels import merged_labels
 from .merging import merged_series
-from .states import StateFile
+from .states import GONE, StateFile
 from .table import merged_tables
 
 Entry = dict[str, Any]
@@ -31,16 +31,37 @@ LARGEST = 256 * 1024 * 1024  # bytes that one merged file may have: what keeps t
 
 def compact_states(folder: str, entries: list[Entry]) -> list[Entry]:
     """Return `entries` with some neighbours merged, if that is due."""
-    return _compact(folder, entries, "states", _merged_states)
+    return _compact(folder, entries, "states", lambda files, at: _merged_states(files, from_oldest=at == 0))
 
 
-def compact_series(folder: str, entries: list[Entry]) -> list[Entry]:
-    """Return `entries` with some neighbours merged, if that is due."""
-    return _compact(folder, entries, "series", merged_series)
+def compact_series(folder: str, entries: list[Entry], states: list[Entry]) -> list[Entry]:
+    """Return `entries` with some neighbours merged, if that is due. What `states` say is gone is left out."""
+    return _compact(folder, entries, "series", lambda files, _: merged_series(files, _living(folder, states)))
+
+
+def _living(folder: str, states: list[Entry]) -> Array:
+    """The numbers of the runs whose newest row does not say that they are gone."""
+    files = [Columns(folder, entry) for entry in states]
+    if not files:
+        return np.zeros(0, np.int64)
+    runs = np.concatenate([columns["run"] for columns in files])
+    is_gone = np.concatenate([columns["hash"] == GONE.encode() for columns in files])
+    newest = _newest(files)
+    found: Array = runs[newest][~is_gone[newest]]
+    return found
+
+
+def _newest(files: Sequence[Columns]) -> Array:
+    """Where the newest row of each run is, if the rows of all files stand behind each other; sorted by run."""
+    runs = np.concatenate([columns["run"] for columns in files])
+    source = np.repeat(np.arange(len(files)), [len(columns["run"]) for columns in files])
+    order = np.lexsort((source, runs))
+    newest: Array = order[np.append(runs[order][1:] != runs[order][:-1], True)] if len(order) else order
+    return newest
 
 
 def _compact(
-    folder: str, entries: list[Entry], kind: str, merged: Callable[[Sequence[Columns]], Merged]
+    folder: str, entries: list[Entry], kind: str, merged: Callable[[Sequence[Columns], int], Merged]
 ) -> list[Entry]:
     chosen = next_to_merge([entry["size"] for entry in entries])
     if chosen is None:
@@ -52,7 +73,7 @@ def _compact(
         if damage is not None:
             raise DamagedColumnsError(columns.path, 0, columns.entry["size"], damage)
     path = os.path.join(folder, f"{kind}-{time.time_ns():x}.npz")
-    return [*entries[:start], write_columns(path, merged(files)), *entries[end:]]
+    return [*entries[:start], write_columns(path, merged(files, start)), *entries[end:]]
 
 
 def next_to_merge(sizes: list[int]) -> tuple[int, int] | None:
@@ -87,13 +108,17 @@ def _start_of_tail(sizes: list[int]) -> int | None:
     return len(sizes) - 2 * FAN_OUT if len(sizes) > 4 * FAN_OUT else None
 
 
-def _merged_states(files: Sequence[Columns]) -> Merged:
-    """The newest row of each run, without looking into the states."""
-    runs = np.concatenate([columns["run"] for columns in files])
+def _merged_states(files: Sequence[Columns], *, from_oldest: bool = False) -> Merged:
+    """The newest row of each run, without looking into the states.
+
+    A row that says that a number is gone hides what older files have of it. `from_oldest` says that there are none.
+    """
     source = np.repeat(np.arange(len(files)), [len(columns["run"]) for columns in files])
     row = np.concatenate([np.arange(len(columns["run"])) for columns in files])
-    order = np.lexsort((source, runs))
-    newest = order[np.append(runs[order][1:] != runs[order][:-1], True)]
+    newest = _newest(files)
+    if from_oldest:
+        is_gone = np.concatenate([columns["hash"] == GONE.encode() for columns in files])
+        newest = newest[~is_gone[newest]]
     source, row = source[newest], row[newest]
     opened = [StateFile(columns) for columns in files]
     names = np.concatenate([_names(file) for file in opened])[newest]

@@ -15,7 +15,7 @@ from .columns import Columns
 from .manifest import Manifest, index_folder, manifest_path, read_manifest
 from .parameters import ParameterReader
 from .series import Found, SeriesFile
-from .states import DELETED, KNOWN, StateFile, StateRow, name_key
+from .states import DELETED, GONE, KNOWN, StateFile, StateRow, name_key
 
 OPEN_ATTEMPTS = 20
 
@@ -86,10 +86,13 @@ class Generation:
                 return file.load(row)
         return None
 
-    def locate(self, runs: NDArray[np.int64] | None) -> Iterator[tuple[StateFile, NDArray[np.int64]]]:
+    def locate(
+        self, runs: NDArray[np.int64] | None, *, hidden: bool = False
+    ) -> Iterator[tuple[StateFile, NDArray[np.int64]]]:
         """Yield, file by file, the rows of the runs asked for (sorted numbers; None for all) that exist.
 
-        Each run comes once, from its newest row; deleted ones do not.
+        Each run comes once, from its newest row. Deleted ones, and those of which only edits are known, come if
+        `hidden` ones are asked for.
         """
         seen = np.zeros(self.manifest.next_run, bool) if runs is None else None
         left = runs
@@ -104,8 +107,10 @@ class Generation:
                 at = np.minimum(np.searchsorted(file.run, left), len(file.run) - 1)
                 here = file.run[at] == left
                 rows, left = at[here], left[~here]
-            flags = file.column("flags")[rows]
-            yield file, rows[(flags & (DELETED | KNOWN)) == KNOWN]
+            if hidden:
+                yield file, rows[file.column("hash")[rows] != GONE.encode()]
+            else:
+                yield file, rows[(file.column("flags")[rows] & (DELETED | KNOWN)) == KNOWN]
 
     def chunks_of(self, keys: NDArray[np.int64]) -> list[list[Found]]:
         """Return, for each of several sequences (`run << 32 | place`), what `chunks` returns."""

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-import time
 
 from runstone_writer.layout import Layout, log_name, make_folder, sync
+from runstone_writer.liveness import file_system_now
 from runstone_writer.state import RunState, WriterState
 
 from .discovery import hinted
@@ -33,9 +33,10 @@ class Hints:
 
         `taken_in` are the states that are new in it: the hints of all other runs need a look only once.
         """
-        now, kept = time.time(), {}
         used: dict[str, tuple[str, str]] = {}
-        for run, writers in hinted(self._layout).items():
+        there, kept = hinted(self._layout), {}
+        now = file_system_now(self._layout) if there else 0.0  # this host's clock may be years off
+        for run, writers in there.items():
             state = taken_in.get(run)
             for writer in writers:
                 path = self._layout.hint_path(run, writer)

@@ -84,11 +84,21 @@ class Indexer:
         """Take the lock and read what is published, unless that has been done."""
         if not self._lock.is_held():
             self._drop()  # somebody deleted the index, lock and all
+            self._refuse_to_make_a_repository()
             self._lock.acquire()
         if self._generation is not None and not self._is_there():
             self._drop()
         if self._parameters is None:
             self._resume()
+
+    def _refuse_to_make_a_repository(self) -> None:
+        """Where it was moved away, a folder in its place would stand in the way of what is moved back."""
+        if not os.path.isdir(self.layout.root):
+            raise StoreError(
+                f"the repository is not there any more: {self.layout.root}",
+                path=self.layout.root,
+                hint="Was it moved, or is its disk not mounted? Indexing goes on once it is back.",
+            )
 
     def _is_there(self) -> bool:
         return os.path.isdir(self._folder) and os.path.exists(manifest_path(self.layout))
@@ -229,7 +239,7 @@ class Indexer:
         parameters = self._parameters
         assert parameters is not None  # noqa: S101 - opened together with the lock
         batch = Batch(self._draft.next_run, parameters)
-        self._intake.start_pass(self._generation, batch, again=full)
+        self._intake.start_pass(self._generation, batch, in_use, again=full)
         if full:
             self._problems.start_over()
         todo = self._everything(marks) if full else self._pointed_to(marks, in_use)
@@ -289,7 +299,7 @@ class Indexer:
         if self._generation is None or not os.path.isdir(self.layout.logs):
             return []
         gone = []
-        for file, rows in self._generation.locate(None):
+        for file, rows in self._generation.locate(None, hidden=True):
             for row in rows.tolist():
                 run = file.hash(row)
                 if run not in there and not _may_be_there(self.layout, run):
@@ -332,7 +342,7 @@ class Indexer:
         if self._published.epoch == draft.epoch:
             before |= self._published.files()
         draft.states = compact_states(self._folder, draft.states)
-        draft.series = compact_series(self._folder, draft.series)
+        draft.series = compact_series(self._folder, draft.series, draft.states)
         draft.generation += 1
         sync_folder(os.path.join(self._folder, "params"))
         sync_folder(self._folder)

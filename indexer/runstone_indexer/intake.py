@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from runstone_writer.layout import Layout, parse_log_name
@@ -92,8 +93,14 @@ class Intake:
         self._now: float | None = None
         self._clear()
 
-    def start_pass(self, generation: Generation | None, batch: Batch, *, again: bool) -> None:
-        """Prepare for looking at many runs. With `again`, at those too that could not be read the last time."""
+    def start_pass(
+        self, generation: Generation | None, batch: Batch, in_use: Iterable[str], *, again: bool
+    ) -> None:
+        """Prepare for looking at many runs. With `again`, at those too that could not be read the last time.
+
+        What is known of runs that are not `in_use` any more is forgotten.
+        """
+        self._proven.intersection_update(in_use)
         self._generation = generation
         self._again = again
         self._now = None
@@ -227,6 +234,7 @@ class Intake:
     def take_away(self, rows: list[StateRow]) -> None:
         """Hide runs whose folders are not there any more."""
         for row in rows:
+            self._left.pop(row.state.run, None)
             self.batch.put_gone(row, _points_of(row.state))
 
 

@@ -21,14 +21,18 @@ _TABLE = ("key", "writer", "start", "count", "kind", "first", "stride", "steps_a
 _PARTS = {"steps": "steps_at", "epochs": "epochs_at", "ints": "ints_at"}  # columns that not every chunk has
 
 
-def merged_series(files: Sequence[Columns]) -> dict[str, Array | Pieces]:
-    """Return the columns of one file with the chunks of all `files`, which are sorted by age."""
+def merged_series(files: Sequence[Columns], living: Array | None = None) -> dict[str, Array | Pieces]:
+    """Return the columns of one file with the chunks of all `files`, which are sorted by age.
+
+    `living` are the numbers of the runs that there still are; the chunks of others are left out.
+    """
     alone = _alone(files)
     output = _Output()
     several = SeriesBuffer()
     for columns, mine in zip(files, alone, strict=True):
-        output.copy(columns, np.flatnonzero(mine))
-        SeriesFile(columns).gather(np.flatnonzero(~mine), several)
+        wanted = np.ones(len(mine), bool) if living is None else np.isin(columns["key"] >> 32, living)
+        output.copy(columns, np.flatnonzero(mine & wanted))
+        SeriesFile(columns).gather(np.flatnonzero(~mine & wanted), several)
     output.append(several.columns())
     return output.columns()
 

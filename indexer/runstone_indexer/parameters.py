@@ -345,7 +345,8 @@ def _refuse_damaged(folder: str, verified: set[str]) -> None:
 def damaged_file(folder: str, verified: set[str] | None = None) -> str | None:
     """Verify the checksums of the files of the last commit; return the path of the first bad one, or None.
 
-    Files in `verified` are passed over, others are added. One that is missing is left to be found by Tantivy.
+    Files in `verified` are passed over, others are added, and those that are gone are forgotten. One that is missing
+    is left to be found by Tantivy.
     """
     verified = set() if verified is None else verified
     try:
@@ -355,7 +356,9 @@ def damaged_file(folder: str, verified: set[str] | None = None) -> str | None:
         return None
     except (ValueError, KeyError, TypeError, AttributeError):
         return os.path.join(folder, "meta.json")
-    for name in sorted(os.listdir(folder)):
+    there = sorted(os.listdir(folder))
+    verified.intersection_update(there)
+    for name in there:
         segment, _, kind = name.partition(".")
         if segment not in ids or name in verified:
             continue

@@ -62,7 +62,7 @@ class Watcher(FileSystemEventHandler):
                     return
             observer = self._started_observer()
             try:
-                self._follow()
+                self._follow(observer)
             finally:
                 if observer is not None:
                     observer.stop()
@@ -86,10 +86,13 @@ class Watcher(FileSystemEventHandler):
             logger.warning("%s", error if isinstance(error, StoreError) else f"indexing failed: {error!r}")
         self._refused = True
 
-    def _follow(self) -> None:
+    def _follow(self, observer: BaseObserver | None) -> None:
         swept = -SWEEP_SECONDS
         while not self._stop_asked.is_set():
             self._begun.clear()
+            if observer is not None and not _lives(observer):
+                logger.warning("the notifications from the file system have ended: polling")
+                observer = None
             full = time.monotonic() - swept >= SWEEP_SECONDS
             report = self._pass(full=full)
             if report is None:
@@ -124,3 +127,8 @@ class Watcher(FileSystemEventHandler):
             logger.warning("no notifications from the file system (%s): polling", error)
             return None
         return observer
+
+
+def _lives(observer: BaseObserver) -> bool:
+    """Whether all threads of an observer run: one ends when the folder that it watches is taken away."""
+    return observer.is_alive() and bool(observer.emitters) and all(e.is_alive() for e in observer.emitters)

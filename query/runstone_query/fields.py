@@ -152,7 +152,7 @@ def _dates(times: list[int | None]) -> list[datetime | None]:
 def _durations(file: StateFile, rows: Rows) -> list[float]:
     now = time.time()
     both = zip(_seconds(_created(file, rows)), _seconds(_ended(file, rows)), strict=True)
-    return [(now if end is None else end) - (start or 0.0) for start, end in both]
+    return [max((now if end is None else end) - (start or 0.0), 0.0) for start, end in both]
 
 
 _PROPERTIES: dict[str, Callable[[StateFile, Rows], list[Any]]] = {

@@ -119,7 +119,9 @@ class _Collection:
             return None
         if is_written(self._layout, state, hints, self._now):
             return "it is being written"
-        age = self._now - _newest(state) / 1e6
+        # A writer's clock may be years slow: the time of its deletion alone would let no grace.
+        newest = max([_newest(state) / 1e6, *_changed(self._layout, state.run)])
+        age = self._now - newest
         if self._grace and age < self._grace:  # none at all asks no clock
             return f"it was deleted or written {max(age, 0) / 86400:.1f} days ago"
         return ""
@@ -242,3 +244,10 @@ def _deleted(repo: Repo) -> Iterator[str]:
 def _newest(state: RunState) -> int:
     deleted = 0 if state.deleted_mark is None else state.deleted_mark[0][0]
     return max([deleted, *(writer.last for writer in state.writers.values())])
+
+
+def _changed(layout: Layout, run: str) -> Iterator[float]:
+    """Yield when each log of a run was last written, by the clock of the file system."""
+    for name in look_into(layout, run).sizes:
+        with contextlib.suppress(OSError):
+            yield os.stat(layout.log_path(run, name)).st_mtime

@@ -236,6 +236,7 @@ class Overlay:
         A tail stays right whatever is published after it: it goes on from the generation that it began
         with. Beginning anew each time costs more than reading what has come since.
         """
+        self._proven.intersection_update(runs)
         used = [t.generation for t in self._tails.values() if t.generation is not None]
         older = sorted({g.manifest.generation for g in used if g is not generation})[-OLDER_GENERATIONS:]
         for run, tail in list(self._tails.items()):

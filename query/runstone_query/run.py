@@ -205,7 +205,7 @@ class StoredRun(Run):
         """Seconds from creation to the end, or to now; in `Repo.at`, to the moment that was asked for."""
         if self._record.moment is None or self.end_time is not None:
             return super().duration
-        return self._record.moment.seconds - self.creation_time
+        return max(self._record.moment.seconds - self.creation_time, 0.0)
 
     def _fresh_state(self) -> RunState:
         return self._record.state

@@ -180,7 +180,7 @@ def _seconds(time_us: int | None) -> float | None:
 def _duration(record: Record) -> float:
     ended = record.state.ended
     now = time.time() if record.moment is None else record.moment.seconds
-    return (now if ended is None else ended / 1e6) - record.state.created / 1e6
+    return max((now if ended is None else ended / 1e6) - record.state.created / 1e6, 0.0)  # clocks differ
 
 
 PROPERTIES: dict[str, Callable[[Record], Any]] = {

@@ -177,9 +177,9 @@ class Properties:
 
     @property
     def duration(self) -> float:
-        """Seconds from creation to the end, or to now."""
+        """Seconds from creation to the end, or to now; none if another host's clock says that it has yet to begin."""
         end = self.end_time
-        return (time.time() if end is None else end) - self.creation_time
+        return max((time.time() if end is None else end) - self.creation_time, 0.0)
 
     @property
     def active(self) -> bool:
