@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 sys.path.insert(0, str(Path(__file__).parent))
 
 from processes import without_write_permission
-from runstone_indexer import terms
+from runstone_indexer import mounts, terms
 from runstone_indexer.parameters import (
     DamagedParametersError,
     Document,
@@ -387,3 +387,47 @@ def test_an_index_that_may_not_be_written_to_is_read_through_links_that_go_away(
 def test_a_copy_of_the_index_can_be_read(filled, tmp_path):
     copy = shutil.copytree(filled, tmp_path / "copy")
     assert len(everything(ParameterReader(str(copy)))) == 40
+
+
+@pytest.fixture
+def networked(monkeypatch):
+    monkeypatch.setattr(mounts, "_is_remote", lambda device: True)
+
+
+def test_where_another_host_may_remove_files_they_are_read_from_copies(networked, tmp_path):
+    folder = tmp_path / "params"
+    reader = write(folder, {1: run_with({"lr": 0.1}), 2: run_with({"lr": 0.2})})
+    for path in folder.iterdir():
+        path.write_bytes(b"")  # whoever maps the files themselves is killed now
+    assert reader.documents()[0].tolist() == [1, 2]
+
+
+def test_copies_follow_what_is_committed_and_what_is_merged_away(networked, tmp_path):
+    folder = tmp_path / "params"
+    reader = write(folder, {1: run_with({"lr": 0.1})})
+    writer = ParameterWriter(str(folder))
+    writer.put(1, None, replaces=True)
+    writer.put(2, document(run_with({"lr": 0.2})), replaces=False)
+    writer.commit()
+    writer.close()
+    assert reader.documents()[0].tolist() == [1]
+    reader.refresh()
+    assert reader.documents()[0].tolist() == [2]
+    assert reader.stamp == stamp_of(str(folder))
+    shadow = reader._shadow
+    there = {name.partition(".")[0] for name in os.listdir(shadow) if not name.startswith((".", "meta"))}
+    assert len(there) == 1  # the segment of the run that is gone has gone too
+    del reader
+    assert not os.path.exists(shadow)
+
+
+def test_a_copy_of_a_damaged_index_is_damaged_too(networked, tmp_path):
+    folder = tmp_path / "params"
+    write(folder, {1: run_with({"lr": 0.1})})
+    path = next(folder.glob("*.term"))
+    path.write_bytes(bytes([path.read_bytes()[0] ^ 1]) + path.read_bytes()[1:])
+    with pytest.raises(DamagedParametersError, match="checksum"):
+        ParameterReader(str(folder))
+    (folder / "meta.json").unlink()
+    with pytest.raises(DamagedParametersError):
+        ParameterReader(str(folder))

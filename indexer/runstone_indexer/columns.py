@@ -21,6 +21,8 @@ from numpy.typing import NDArray
 
 from runstone_writer.layout import sync_folder
 
+from .mounts import lasting
+
 Array = NDArray[Any]
 Pieces = list[
     Array
@@ -91,7 +93,7 @@ class Columns(Mapping[str, Array]):
         self.path = os.path.join(folder, entry["file"])
         self._described: Described = entry["columns"]
         self._arrays: dict[str, Array] = {}
-        with open(self.path, "rb") as file:
+        with lasting(self.path) as file:
             size = os.fstat(file.fileno()).st_size
             if size != entry["size"]:
                 raise OSError(f"{self.path} has {size} bytes, {entry['size']} were written")
@@ -128,7 +130,7 @@ class Columns(Mapping[str, Array]):
 
 
 def remove_columns(folder: str, names: set[str]) -> None:
-    """Delete files that no published manifest names any more. Readers that have them mapped go on."""
+    """Delete files that no published manifest names any more. Readers that have them mapped go on (mounts.py)."""
     for name in names:
         try:
             os.unlink(os.path.join(folder, name))

@@ -9,7 +9,6 @@ has to be installed is said where it is missing.
 from __future__ import annotations
 
 import json
-import os
 import sys
 from functools import partial
 
@@ -18,7 +17,16 @@ from virtual.machine import Machine, MachineError, missing
 
 VERSIONS = ("3", "4.2")
 # How many trials the full campaign makes of each, and how many seconds one may take at most.
-FULL = {"writers": (1, 300.0), "readers": (1, 400.0)}
+FULL = {
+    "writers": (1, 300.0),
+    "killed": (5, 120.0),
+    "follow": (2, 300.0),
+    "held": (2, 240.0),
+    "readers": (1, 300.0),
+    "indexers": (2, 300.0),
+    "cut": (2, 240.0),
+    "restart": (2, 240.0),
+}
 STARTING = 120.0
 
 _machine: Machine | None = None
@@ -45,12 +53,9 @@ def campaign(name: str, version: str, options: Options) -> Row:
         return row
     full, seconds = FULL[name]
     trials = options.count(full)
-    script = "/share/code/tools/crash/virtual/trials.py"
-    command = [sys.executable, script, name, version, str(options.seed), str(trials)]
-    code = "/share/code"
-    paths = os.pathsep.join(f"{code}/{package}" for package in ("writer", "indexer", "query", "sdk"))
+    order = ["/code/tools/crash/virtual/trials.py", name, version, str(options.seed), str(trials)]
     try:
-        text = machine().run(["env", f"PYTHONPATH={paths}", *command], STARTING + seconds * trials, stream=True)
+        text = machine().run(order, STARTING + seconds * trials, stream=True)
         return from_json(json.loads(text.splitlines()[-1]))
     except MachineError as error:
         switch_off()
@@ -59,9 +64,7 @@ def campaign(name: str, version: str, options: Options) -> Row:
         return row
 
 
-CAMPAIGNS = {
-    f"{name}-v{version}": partial(campaign, name, version) for name in FULL for version in VERSIONS
-}
+CAMPAIGNS = {f"{name}-v{version}": partial(campaign, name, version) for name in FULL for version in VERSIONS}
 
 
 if __name__ == "__main__":

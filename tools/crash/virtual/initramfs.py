@@ -17,13 +17,15 @@ $busybox mount -t proc proc /proc
 $busybox mount -t sysfs sysfs /sys
 $busybox mount -t devtmpfs devtmpfs /dev
 for module in $($busybox cat /modules); do $busybox insmod $module; done
-$busybox mount -t 9p -o trans=virtio,version=9p2000.L,ro,cache=loose,msize=512000 root /lower || exec $busybox poweroff -f
+plan9=trans=virtio,version=9p2000.L,msize=512000
+$busybox mount -t 9p -o $plan9,ro,cache=loose root /lower || exec $busybox poweroff -f
 $busybox mount -t tmpfs tmpfs /cover
 $busybox mkdir /cover/upper /cover/work
-$busybox mount -t overlay -o lowerdir=/lower,upperdir=/cover/upper,workdir=/cover/work overlay /root || exec $busybox poweroff -f
+folders=lowerdir=/lower,upperdir=/cover/upper,workdir=/cover/work
+$busybox mount -t overlay -o $folders overlay /root || exec $busybox poweroff -f
 for folder in proc sys dev; do $busybox mount --move /$folder /root/$folder; done
 $busybox mkdir -p /root/share
-$busybox mount -t 9p -o trans=virtio,version=9p2000.L,cache=none,msize=512000 share /root/share
+$busybox mount -t 9p -o $plan9,cache=none share /root/share
 exec $busybox switch_root /root /bin/sh /share/init
 """
 

@@ -7,16 +7,17 @@ mounted from namespace a, /mnt/b from namespace b, each with its own caches, con
 from __future__ import annotations
 
 import contextlib
-import os
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 CLIENTS = ("a", "b")
 EXPORTED = Path("/srv/export")
 MOUNTD_PORT = 20048
-LEASE_SECONDS = 10  # and as long is a client's time to claim its files again after the server was started anew
+LEASE_SECONDS = (
+    10  # and as long is a client's time to claim its files again after the server was started anew
+)
 VERSIONS = ("3", "4.2")
 DEADLINE_SECONDS = 120.0
 NFSD = Path("/proc/fs/nfsd")
@@ -59,7 +60,9 @@ def set_up() -> None:
             f"ip netns exec {name} sh -c 'echo client-{name} > /sys/fs/nfs/net/nfs_client/identifier'"
         )
     sh("mount -t nfsd nfsd /proc/fs/nfsd; rpcbind -w || rpcbind")
-    Path("/etc/exports").write_text(f"{EXPORTED} *(rw,sync,no_root_squash,no_subtree_check,fsid=0,insecure)\n")
+    Path("/etc/exports").write_text(
+        f"{EXPORTED} *(rw,sync,no_root_squash,no_subtree_check,fsid=0,insecure)\n"
+    )
     start_server()
     sh(f"rpc.mountd -p {MOUNTD_PORT}")
 
@@ -96,7 +99,7 @@ def mount(client: str, version: str, options: str = "") -> None:
         given += f",{options}"
     where = EXPORTED if version == "3" else "/"
     root(client).mkdir(parents=True, exist_ok=True)
-    sh(f"ip netns exec {client} true; nsenter --net=/run/netns/{client} mount -t nfs -o {given} 10.0.{number}.1:{where} {root(client)}")
+    sh(f"nsenter --net=/run/netns/{client} mount -t nfs -o {given} 10.0.{number}.1:{where} {root(client)}")
 
 
 def unmount(client: str) -> None:
@@ -104,29 +107,16 @@ def unmount(client: str) -> None:
         sh(f"umount {root(client)} || umount -f -l {root(client)}")
 
 
-class mounted:
-    """`with mounted("3"):` both clients have the export at root(client); the caches are new ones."""
-
-    def __init__(self, version: str, options: str = "") -> None:
-        self.version, self.options = version, options
-
-    def __enter__(self) -> None:
-        set_up()
-        for client in CLIENTS:
-            unmount(client)
-            mount(client, self.version, self.options)
-
-    def __exit__(self, *_: object) -> None:
+@contextlib.contextmanager
+def mounted(version: str, options: str = "") -> Iterator[None]:
+    """Give both clients the export at root(client), with caches that are empty."""
+    set_up()
+    for client in CLIENTS:
+        unmount(client)
+        mount(client, version, options)
+    try:
+        yield
+    finally:
         for client in CLIENTS:
             join(client)
             unmount(client)
-
-
-def as_host(client: str, command: list[str]) -> list[str]:
-    """Return a command that runs with a client's name as its host's name."""
-    return ["unshare", "--uts", "sh", "-c", 'hostname "$0"; exec "$@"', f"host-{client}", *command]
-
-
-def drop_caches() -> None:
-    os.sync()
-    Path("/proc/sys/vm/drop_caches").write_text("3")
