@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from runstone_indexer import columns as module
-from runstone_indexer import mounts
 from runstone_indexer.columns import ALIGNMENT, Columns, remove_columns, write_columns
 
 TABLE = {
@@ -151,7 +150,7 @@ def test_the_archive_is_stored_without_compression(tmp_path):
 
 
 def test_where_another_host_may_remove_a_file_it_is_read_from_a_copy(monkeypatch, tmp_path):
-    monkeypatch.setattr(mounts, "_is_remote", lambda device: True)
+    monkeypatch.setattr(module, "is_remote", lambda device: True)
     entry = write(tmp_path)
     columns = Columns(str(tmp_path), entry)
     (tmp_path / "x.npz").write_bytes(b"")  # whoever maps the file itself is killed now

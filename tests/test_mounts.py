@@ -5,16 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from runstone_indexer import mounts
+from runstone_writer import mounts
 
 LINE = "36 35 {device} / /somewhere rw,relatime shared:1 - {kind} server:/export rw,vers=3\n"
 
 
 @pytest.fixture(autouse=True)
 def forgotten():
-    mounts._is_remote.cache_clear()
+    mounts.is_remote.cache_clear()
     yield
-    mounts._is_remote.cache_clear()
+    mounts.is_remote.cache_clear()
 
 
 def mounted(monkeypatch, folder: Path, kind: str) -> None:
@@ -36,13 +36,3 @@ def test_a_file_may_vanish_where_another_host_may_remove_it(monkeypatch, tmp_pat
 def test_where_mounts_are_not_listed_files_are_taken_to_stay(monkeypatch, tmp_path):
     monkeypatch.setattr(mounts, "_MOUNTS", str(tmp_path / "nothing"))
     assert mounts.may_vanish(str(tmp_path)) is False
-
-
-@pytest.mark.parametrize("kind", ["nfs", "ext4"])
-def test_what_is_opened_has_what_the_file_has_and_on_a_network_lasts(monkeypatch, tmp_path, kind):
-    mounted(monkeypatch, tmp_path, kind)
-    path = tmp_path / "columns"
-    path.write_bytes(b"what was written")
-    with mounts.lasting(str(path)) as file:
-        path.write_bytes(b"")
-        assert os.pread(file.fileno(), 100, 0) == (b"what was written" if kind == "nfs" else b"")

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 sys.path.insert(0, str(Path(__file__).parent))
 
 from processes import without_write_permission
-from runstone_indexer import mounts, terms
+from runstone_indexer import parameters as module
+from runstone_indexer import terms
 from runstone_indexer.parameters import (
     DamagedParametersError,
     Document,
@@ -391,7 +392,7 @@ def test_a_copy_of_the_index_can_be_read(filled, tmp_path):
 
 @pytest.fixture
 def networked(monkeypatch):
-    monkeypatch.setattr(mounts, "_is_remote", lambda device: True)
+    monkeypatch.setattr(module, "may_vanish", lambda folder: True)
 
 
 def test_where_another_host_may_remove_files_they_are_read_from_copies(networked, tmp_path):

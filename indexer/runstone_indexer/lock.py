@@ -15,9 +15,8 @@ import threading
 
 from runstone_writer.errors import IndexBusyError, StoreError
 from runstone_writer.layout import host
+from runstone_writer.mounts import may_vanish
 from runstone_writer.tender import BEAT_SECONDS, LEASE_SECONDS
-
-from .mounts import may_vanish
 
 _BOOT = "/proc/sys/kernel/random/boot_id"
 

@@ -26,11 +26,11 @@ import orjson
 import tantivy
 from numpy.typing import NDArray
 
+from runstone_writer.mounts import may_vanish
 from runstone_writer.state import RunState
 from runstone_writer.values import decode
 
 from . import terms
-from .mounts import may_vanish
 from .states import NO_DOCUMENT
 from .words import terms_of, texts_of
 

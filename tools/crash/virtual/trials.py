@@ -22,7 +22,7 @@ from campaign import Row
 
 import runstone
 from runstone import Repo, Run
-from runstone_indexer import Indexer, lock, mounts
+from runstone_indexer import Indexer, columns, lock
 from runstone_indexer import watch as watching
 from runstone_indexer.generation import open_generation
 from runstone_query.verify import verify
@@ -282,7 +282,7 @@ def _wrong_points(result: Any) -> list[str]:
 def hold(say: Callable[[Any], None], repo: Path, go_on: Path, mapped: bool) -> None:
     """Take an answer, wait until the other client has replaced the index, and only then look at the points."""
     if mapped:
-        mounts._is_remote = lambda device: False
+        columns.is_remote = lambda device: False
     result = Repo(str(repo), read_only=True).query_metrics("metric.name == 'still'", report_mode=0)
     say(len(result))
     while not go_on.exists():
