@@ -147,3 +147,12 @@ def test_the_archive_is_stored_without_compression(tmp_path):
     with zipfile.ZipFile(tmp_path / "x.npz") as archive:
         assert {info.compress_type for info in archive.infolist()} == {zipfile.ZIP_STORED}
         assert [info.filename for info in archive.infolist()] == [f"{name}.npy" for name in TABLE]
+
+
+def test_where_another_host_may_remove_a_file_it_is_read_from_a_copy(monkeypatch, tmp_path):
+    monkeypatch.setattr(module, "is_remote", lambda device: True)
+    entry = write(tmp_path)
+    columns = Columns(str(tmp_path), entry)
+    (tmp_path / "x.npz").write_bytes(b"")  # whoever maps the file itself is killed now
+    for name, column in TABLE.items():
+        np.testing.assert_array_equal(columns[name], column)

@@ -162,7 +162,7 @@ def test_the_index_of_runs_that_come_and_go_stays_small(tmp_path):
 
 
 def name_key_of(row: StateRow) -> int:
-    from runstone_indexer.states import GONE, name_key
+    from runstone_indexer.states import name_key
 
     return name_key(row.state.run)
 

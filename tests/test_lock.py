@@ -5,11 +5,19 @@ import shutil
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parent))
+
+from journals import new_repo, write_run
+from runstone_indexer import lock as module
+from runstone_indexer.indexer import Indexer
 from runstone_indexer.lock import IndexLock
+from runstone_indexer.manifest import read_manifest
 from runstone_writer.errors import IndexBusyError, StoreError
+from runstone_writer.tender import LEASE_SECONDS
 
 HOLDER = """
 import sys, time
@@ -84,3 +92,77 @@ def test_a_lock_keeps_one_descriptor_and_none_when_it_fails(tmp_path):
     assert count() == before + 1
     one.release()
     assert count() == before
+
+
+@pytest.fixture
+def hosts(monkeypatch, tmp_path):
+    """Two hosts whose file system does not pass locks on from one to the other."""
+    monkeypatch.setattr(module, "may_vanish", lambda folder: True)
+    monkeypatch.setattr(module.fcntl, "flock", lambda fd, how: None)
+
+    def lock_of(name: str) -> IndexLock:
+        monkeypatch.setattr(module, "host", lambda: name)
+        return IndexLock(str(tmp_path))
+
+    return lock_of
+
+
+def test_where_locks_are_not_passed_on_the_file_says_which_host_is_indexing(hosts):
+    one = hosts("one")
+    one.acquire()
+    assert one.is_held()
+    other = hosts("other")
+    with pytest.raises(IndexBusyError, match="the host one is indexing"):
+        other.acquire()
+    assert one.is_held()
+    one.release()
+    other.acquire()
+    assert other.is_held()
+    other.release()
+
+
+def test_a_host_that_shows_no_life_is_replaced_and_notices_it(hosts, tmp_path):
+    one = hosts("one")
+    one.acquire()
+    long_ago = os.stat(tmp_path / "lock").st_mtime - 2 * LEASE_SECONDS
+    os.utime(tmp_path / "lock", (long_ago, long_ago))
+    other = hosts("other")
+    other.acquire()
+    assert not one.is_held()
+    with pytest.raises(IndexBusyError, match="took this one for dead"):
+        one.check()
+    one.release()  # takes nothing away from the other
+    other.check()
+    other.release()
+
+
+def test_a_killed_indexer_of_the_same_host_is_replaced_at_once(hosts, tmp_path):
+    killed = hosts("one")
+    killed.acquire()
+    another = hosts("one")
+    another.acquire()
+    assert another.is_held()
+    assert not killed.is_held()
+    killed.release()
+    another.release()
+    assert (tmp_path / "lock").read_bytes() == b""
+
+
+def test_an_indexer_that_was_replaced_publishes_nothing(monkeypatch, tmp_path):
+    layout = new_repo(tmp_path)
+    write_run(layout, 1)
+    monkeypatch.setattr(module, "may_vanish", lambda folder: True)
+    with Indexer(layout) as indexer:
+        indexer.run_once()
+        before = read_manifest(layout)
+        write_run(layout, 2)
+        read = indexer._intake.take
+
+        def replaced(run, *, in_use):
+            read(run, in_use=in_use)
+            Path(layout.index, "v1", "lock").write_bytes(b"elsewhere - 0123456789abcdef\n")
+
+        monkeypatch.setattr(indexer._intake, "take", replaced)
+        with pytest.raises(IndexBusyError):
+            indexer.run_once()
+    assert read_manifest(layout) == before

@@ -126,10 +126,27 @@ def test_a_repository_without_logs_has_no_home(tmp_path):
     assert home_of(Layout(str(tmp_path / "nothing"))) == []
 
 
-def test_a_file_system_without_an_id_is_told_by_its_device(layout, monkeypatch):
-    class NoId:
-        f_fsid = 0
+class NoId:
+    f_fsid = 0
 
+
+def test_a_file_system_on_the_network_has_no_id_and_the_same_home_on_each_host(layout, monkeypatch):
     monkeypatch.setattr(module.os, "statvfs", lambda path: NoId)
-    status = os.stat(layout.logs)
-    assert home_of(layout) == [status.st_dev, status.st_ino]
+    stat = os.stat
+    homes = []
+    for device in (1, 2):  # each host gives it a number of its own
+
+        def other(path, device=device):
+            found = stat(path)
+            return os.stat_result([*found[:2], device, *found[3:]], {"st_ctime_ns": found.st_ctime_ns})
+
+        with monkeypatch.context() as patch:
+            patch.setattr(module.os, "stat", other)
+            homes.append(home_of(layout))
+    assert homes[0] == homes[1] != []
+
+
+def test_a_copy_on_a_file_system_without_an_id_has_another_home(layout, monkeypatch, tmp_path):
+    monkeypatch.setattr(module.os, "statvfs", lambda path: NoId)
+    copy = Layout(str(shutil.copytree(layout.root, tmp_path / "copy" / ".runstone")))
+    assert home_of(copy)[0] != home_of(layout)[0]

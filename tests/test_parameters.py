@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 sys.path.insert(0, str(Path(__file__).parent))
 
 from processes import without_write_permission
+from runstone_indexer import parameters as module
 from runstone_indexer import terms
 from runstone_indexer.parameters import (
     DamagedParametersError,
@@ -401,3 +402,47 @@ def test_a_reader_that_stays_remembers_only_files_that_there_are(tmp_path):
     writer.close()
     reader.refresh()
     assert reader._verified <= set(os.listdir(tmp_path))
+
+
+@pytest.fixture
+def networked(monkeypatch):
+    monkeypatch.setattr(module, "may_vanish", lambda folder: True)
+
+
+def test_where_another_host_may_remove_files_they_are_read_from_copies(networked, tmp_path):
+    folder = tmp_path / "params"
+    reader = write(folder, {1: run_with({"lr": 0.1}), 2: run_with({"lr": 0.2})})
+    for path in folder.iterdir():
+        path.write_bytes(b"")  # whoever maps the files themselves is killed now
+    assert reader.documents()[0].tolist() == [1, 2]
+
+
+def test_copies_follow_what_is_committed_and_what_is_merged_away(networked, tmp_path):
+    folder = tmp_path / "params"
+    reader = write(folder, {1: run_with({"lr": 0.1})})
+    writer = ParameterWriter(str(folder))
+    writer.put(1, None, replaces=True)
+    writer.put(2, document(run_with({"lr": 0.2})), replaces=False)
+    writer.commit()
+    writer.close()
+    assert reader.documents()[0].tolist() == [1]
+    reader.refresh()
+    assert reader.documents()[0].tolist() == [2]
+    assert reader.stamp == stamp_of(str(folder))
+    shadow = reader._shadow
+    there = {name.partition(".")[0] for name in os.listdir(shadow) if not name.startswith((".", "meta"))}
+    assert len(there) == 1  # the segment of the run that is gone has gone too
+    del reader
+    assert not os.path.exists(shadow)
+
+
+def test_a_copy_of_a_damaged_index_is_damaged_too(networked, tmp_path):
+    folder = tmp_path / "params"
+    write(folder, {1: run_with({"lr": 0.1})})
+    path = next(folder.glob("*.term"))
+    path.write_bytes(bytes([path.read_bytes()[0] ^ 1]) + path.read_bytes()[1:])
+    with pytest.raises(DamagedParametersError, match="checksum"):
+        ParameterReader(str(folder))
+    (folder / "meta.json").unlink()
+    with pytest.raises(DamagedParametersError):
+        ParameterReader(str(folder))

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from runstone import FormatVersionError
+from runstone_writer import reader
 from runstone_writer.lines import LINE_LIMIT, encode_event, encode_point, frame, frame_all
 from runstone_writer.reader import START, read_between, read_log
 
@@ -203,3 +204,41 @@ def test_a_zero_filled_stretch_in_the_middle_is_damage(log: Path) -> None:
     assert [damage.start for damage in batch.damage] == [start]
     assert len(batch.events) + len(batch.points) == len(lines) - 5
     assert batch.tail == 0
+
+
+def with_zeros(log: Path) -> tuple[int, int]:
+    """Take some lines in the middle of a log away, as if they were still on their way to the server."""
+    lines = GOLDEN.splitlines(keepends=True)
+    start = len(b"".join(lines[:4])) + 7
+    end = start + len(lines[5])
+    log.write_bytes(GOLDEN[:start] + bytes(end - start) + GOLDEN[end:])
+    return start, end
+
+
+def test_zeros_are_waited_for_where_another_host_may_fill_them(log: Path, monkeypatch) -> None:
+    start, _ = with_zeros(log)
+    monkeypatch.setattr(reader, "is_remote", lambda device: True)
+    first = read_log(str(log))
+    assert first.damage == []
+    assert first.position.offset <= start
+    assert not first.more
+    assert first.tail == len(GOLDEN) - first.position.offset
+    log.write_bytes(GOLDEN)
+    second, whole = read_log(str(log), first.position), read_log_all()
+    assert first.events + second.events == whole.events
+    assert first.points + second.points == whole.points
+    assert second.damage == []
+
+
+def test_zeros_that_nobody_will_fill_are_damage_as_on_a_disk_of_ones_own(log: Path, monkeypatch) -> None:
+    with_zeros(log)
+    on_disk = read_log(str(log))
+    assert len(on_disk.damage) == 1
+    monkeypatch.setattr(reader, "is_remote", lambda device: True)
+    long_ago = os.stat(log).st_mtime - 2 * reader.SENT_SECONDS
+    os.utime(log, (long_ago, long_ago))
+    assert read_log(str(log)) == on_disk
+
+
+def read_log_all() -> reader.Batch:
+    return reader.parse(GOLDEN, START)

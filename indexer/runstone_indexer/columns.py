@@ -12,9 +12,10 @@ import contextlib
 import mmap
 import os
 import sys
+import tempfile
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import IO, Any
 from zlib import crc32
 
 import numpy as np
@@ -23,6 +24,7 @@ from numpy.typing import NDArray
 
 from runstone_writer.errors import CorruptionError
 from runstone_writer.layout import open_file, sync_folder
+from runstone_writer.mounts import is_remote
 
 Array = NDArray[Any]
 Pieces = list[
@@ -36,6 +38,7 @@ CRCS = "crc"  # the column with these
 LARGE = 2**31  # bytes; from there on a member of a zip archive needs wider fields
 _LOCAL_HEADER = 30
 _WIDER = 20
+_BLOCK = 1 << 20
 _EXTRA = b"RS"  # the private id of the zip extra field that holds the padding
 # A map need not keep its file's descriptor: from Python 3.13 on that can be said.
 _UNTRACKED: dict[str, Any] = {"trackfd": False} if sys.version_info >= (3, 13) else {}
@@ -143,7 +146,7 @@ class Columns(Mapping[str, Array]):
         self.path = os.path.join(folder, entry["file"])
         self._described: Described = entry["columns"]
         self._arrays: dict[str, Array] = {}  # that have been verified as a whole
-        with open(open_file(self.path), "rb") as file:
+        with _lasting(self.path) as file:
             size = os.fstat(file.fileno()).st_size
             if size != entry["size"]:
                 raise OSError(f"{self.path} has {size} bytes, {entry['size']} were written")
@@ -221,8 +224,22 @@ class Columns(Mapping[str, Array]):
         return None if bad is None else f"checksum mismatch in {bad}"
 
 
+@contextlib.contextmanager
+def _lasting(path: str) -> Iterator[IO[bytes]]:
+    """Open a file to be mapped: itself, or a copy of it on this host if another one may take it away."""
+    with open(open_file(path), "rb") as file:
+        if not is_remote(os.fstat(file.fileno()).st_dev):
+            yield file
+            return
+        with tempfile.TemporaryFile(prefix="runstone-") as copy:
+            while data := file.read(_BLOCK):
+                copy.write(data)
+            copy.flush()
+            yield copy
+
+
 def remove_columns(folder: str, names: set[str]) -> None:
-    """Delete files that no published manifest names any more. Readers that have them mapped go on."""
+    """Delete files that no published manifest names any more. Readers that have them mapped go on (see _lasting)."""
     for name in names:
         try:
             os.unlink(os.path.join(folder, name))

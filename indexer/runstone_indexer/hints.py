@@ -61,7 +61,7 @@ class Hints:
                     os.unlink(path)
 
     def _make_durable(self, writers: set[tuple[str, str]]) -> None:
-        recent = time.time() - SETTLED_SECONDS
+        recent = file_system_now(self._layout) - SETTLED_SECONDS
         logs = []
         for run, writer in writers:
             for name in self._layout.log_names(run):

@@ -312,6 +312,7 @@ class Indexer:
         """Write what a batch has gathered to files that are not published yet, and empty it."""
         draft, number, parameters = self._draft, time.time_ns(), self._parameters
         assert parameters is not None  # noqa: S101 - opened together with the lock
+        self._lock.check()
         if batch.rows:
             rows = [batch.rows[run] for run in sorted(batch.rows)]
             path = os.path.join(self._folder, f"states-{number:x}.npz")
@@ -346,6 +347,7 @@ class Indexer:
         draft.generation += 1
         sync_folder(os.path.join(self._folder, "params"))
         sync_folder(self._folder)
+        self._lock.check()
         publish(self.layout, draft)
         self._published, self._draft = draft, draft.draft()
         self._generation = Generation(self.layout, draft, older=self._generation)

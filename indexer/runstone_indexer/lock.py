@@ -1,4 +1,9 @@
-"""The lock that lets one indexer at a time write an index. It dies with its holder; readers never ask for it."""
+"""The lock that lets one indexer at a time write an index. It dies with its holder; readers never ask for it.
+
+The kernel keeps it for all processes of a host, and for all hosts where the file system passes it on. NFS need not
+(v3 with `nolock`), and takes it away from a host that it has not heard of for a while. There the file also says
+which host has it, as long as that one keeps touching it (docs/format/index.md, "One indexer").
+"""
 
 from __future__ import annotations
 
@@ -6,9 +11,15 @@ import contextlib
 import errno
 import fcntl
 import os
+import tempfile
+import threading
 
 from runstone_writer.errors import IndexBusyError, StoreError
-from runstone_writer.layout import is_link
+from runstone_writer.layout import host, is_link
+from runstone_writer.mounts import may_vanish
+from runstone_writer.tender import BEAT_SECONDS, LEASE_SECONDS
+
+_BOOT = "/proc/sys/kernel/random/boot_id"
 
 
 class IndexLock:
@@ -18,6 +29,10 @@ class IndexLock:
         self._folder = folder
         self._path = os.path.join(folder, "lock")
         self._fd = -1
+        self._owner = (
+            b""  # what the file has to say as long as this process has the lock; empty if it need not
+        )
+        self._stop = threading.Event()
 
     def acquire(self) -> None:
         """Take the lock. Raises IndexBusyError if another has it, StoreError if nothing can be written here."""
@@ -30,11 +45,9 @@ class IndexLock:
                 self.release()
                 if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):  # EACCES: what some file servers say
                     raise self._refused(error) from error
-                raise IndexBusyError(
-                    f"another process is indexing here: {self._folder}",
-                    path=self._folder,
-                    hint="It does the work for everybody: queries see new events at once. Stop it to index here.",
-                ) from error
+                raise self._busy("another process") from error
+            if may_vanish(self._folder):
+                self._claim()
 
     def _open(self) -> int:
         try:
@@ -54,17 +67,86 @@ class IndexLock:
             hint="Queries work without one; they read the logs.",
         )
 
+    def _busy(self, who: str) -> IndexBusyError:
+        return IndexBusyError(
+            f"{who} is indexing here: {self._folder}",
+            path=self._folder,
+            hint="It does the work for everybody: queries see new events at once. Stop it to index here.",
+        )
+
     def is_held(self) -> bool:
-        """Tell whether this process has the lock: not any more if somebody deleted the index with its lock."""
+        """Tell whether this process has the lock: not any more if somebody deleted the index with its lock, or if
+        another host has taken this one for dead.
+        """
         if self._fd < 0:
             return False
         try:
-            return os.path.samestat(os.fstat(self._fd), os.stat(self._path))
+            if not os.path.samestat(os.fstat(self._fd), os.stat(self._path)):
+                return False
+            if not self._owner:
+                return True
+            with open(
+                self._path, "rb"
+            ) as file:  # opened anew, or a network file system shows what it remembers
+                return file.read() == self._owner
         except OSError:
             return False
 
+    def check(self) -> None:
+        """Raise IndexBusyError if the lock was lost: to be asked right before something is written for good."""
+        if not self.is_held():
+            raise self._busy("another host, which took this one for dead,")
+
     def release(self) -> None:
+        self._stop.set()
         if self._fd >= 0:
+            with contextlib.suppress(OSError):
+                if self._owner and self.is_held():
+                    os.ftruncate(self._fd, 0)
             with contextlib.suppress(OSError):
                 os.close(self._fd)
             self._fd = -1
+        self._owner = b""
+
+    # -- between hosts ---------------------------------------------------------------------------------
+
+    def _claim(self) -> None:
+        """Write this process into the file, unless a host that lives stands there. Raises IndexBusyError."""
+        here = f"{host()} {_boot()}"
+        try:
+            said, _, _ = os.pread(self._fd, 1000, 0).decode(errors="replace").rpartition(" ")
+            if said and said != here and self._age() < LEASE_SECONDS:  # this host's own would have the lock
+                raise self._busy(f"the host {said.split()[0]}")
+            owner = f"{here} {os.urandom(8).hex()}\n".encode()
+            os.ftruncate(self._fd, 0)
+            os.pwrite(self._fd, owner, 0)
+            os.fsync(self._fd)
+        except OSError as error:
+            self.release()
+            if isinstance(error, StoreError):
+                raise
+            raise StoreError(
+                f"cannot write an index to {self._folder}: {error.strerror}", path=self._folder
+            ) from error
+        self._owner, self._stop = owner, threading.Event()
+        threading.Thread(target=self._beat, args=(self._path, self._stop), daemon=True).start()
+
+    def _age(self) -> float:
+        """Return how long ago the file was touched, by the clock of the file system."""
+        with tempfile.TemporaryFile(dir=self._folder) as probe:
+            return os.fstat(probe.fileno()).st_mtime - os.fstat(self._fd).st_mtime
+
+    @staticmethod
+    def _beat(path: str, stop: threading.Event) -> None:
+        while not stop.wait(BEAT_SECONDS):
+            with contextlib.suppress(OSError):
+                os.utime(path)
+
+
+def _boot() -> str:
+    """Return what tells this kernel from others, and from itself before it was started anew."""
+    try:
+        with open(_BOOT, "rb") as file:
+            return file.read().decode().strip()
+    except OSError:
+        return "-"

@@ -164,11 +164,13 @@ def _body(data: dict[str, Any]) -> bytes:
 def home_of(layout: Layout) -> list[int]:
     """Return what tells this repository from a copy of it: a copied index has not watched the copied logs.
 
-    The file system's own id outlives a reboot, where a device's number may not; not all have one.
+    The file system's own id outlives a reboot, where a device's number may not. One on the network has no id, and
+    another number on each host: there it is when format.json, which nobody ever changes, was put in its place.
     """
     try:
-        inode = os.stat(layout.logs)
-        system = os.statvfs(layout.logs).f_fsid
+        system = (
+            os.statvfs(layout.logs).f_fsid or os.stat(os.path.join(layout.root, "format.json")).st_ctime_ns
+        )
+        return [system, os.stat(layout.logs).st_ino]
     except OSError:
         return []
-    return [system or inode.st_dev, inode.st_ino]

@@ -27,6 +27,7 @@ import tantivy
 from numpy.typing import NDArray
 
 from runstone_writer.layout import is_link, open_file
+from runstone_writer.mounts import may_vanish
 from runstone_writer.state import RunState
 from runstone_writer.values import decode
 
@@ -35,8 +36,10 @@ from .states import NO_DOCUMENT
 from .words import terms_of, texts_of
 
 WRITER_MEMORY = 64_000_000  # bytes; Tantivy wants at least 15 million a thread
+COPY_ATTEMPTS = 5
 _FOOTER_MAGIC = 1337
 _LONGEST_META = 64 * 1024 * 1024  # bytes
+_KINDS = ("fast", "fieldnorm", "idx", "pos", "store", "term")  # of the files of a segment
 
 Documents = tuple[NDArray[np.int64], NDArray[np.int64]]
 _LOCKS = (".tantivy-meta.lock", ".tantivy-writer.lock")
@@ -193,10 +196,14 @@ class ParameterReader:
         """Open the index. Raises DamagedParametersError if its files are not (all) there."""
         self.folder = folder
         self._forget_shadow: weakref.finalize[..., ParameterReader] | None = None
+        self._shadow = ""  # where copies of its files are
         self._verified: set[str] = set()
         self._open()
 
     def _open(self) -> None:
+        if may_vanish(self.folder):
+            self._open_copy()
+            return
         self.stamp = stamp_of(self.folder)  # before the index is opened: so that is at least as new
         try:
             self._load(self.folder)
@@ -205,12 +212,46 @@ class ParameterReader:
                 raise
             self._open_shadow()
 
+    def _open_copy(self) -> None:
+        """Another host may remove Tantivy's files while they are mapped: open copies, of which each is made once."""
+        if self._forget_shadow is None:
+            self._shadow = self._new_shadow()
+        for attempt in range(COPY_ATTEMPTS):
+            try:
+                self._copy_files()
+                self.stamp = stamp_of(self._shadow)
+                self._load(self._shadow)
+            except (OSError, DamagedParametersError) as error:  # merged away in the meantime, as a rule
+                if attempt == COPY_ATTEMPTS - 1:
+                    raise DamagedParametersError(f"{self.folder}: {error}") from error
+            else:
+                return
+
+    def _copy_files(self) -> None:
+        with open(os.path.join(self.folder, "meta.json"), "rb") as file:
+            meta = file.read()
+        named, there = _files_of(self.folder, meta), set(os.listdir(self._shadow))
+        for name in named - there:
+            target = os.path.join(self._shadow, name)
+            with contextlib.suppress(FileNotFoundError):  # not every segment has all kinds: Tantivy knows
+                shutil.copyfile(os.path.join(self.folder, name), f"{target}.part")
+                os.replace(f"{target}.part", target)
+        with open(os.path.join(self._shadow, "meta.json"), "wb") as file:
+            file.write(meta)
+        for name in there - named:
+            if not name.endswith((".json", ".lock")):
+                os.unlink(os.path.join(self._shadow, name))
+
+    def _new_shadow(self) -> str:
+        shadow = tempfile.mkdtemp(prefix="runstone-")
+        self._forget_shadow = weakref.finalize(self, shutil.rmtree, shadow, ignore_errors=True)
+        return shadow
+
     def _open_shadow(self) -> None:
         """Tantivy makes a lock file to open an index: one on read-only media is opened through links to it."""
         if self._forget_shadow is not None:
             self._forget_shadow()
-        shadow = tempfile.mkdtemp(prefix="runstone-")
-        self._forget_shadow = weakref.finalize(self, shutil.rmtree, shadow, ignore_errors=True)
+        shadow = self._new_shadow()
         for name in os.listdir(self.folder):
             source, target = os.path.join(self.folder, name), os.path.join(shadow, name)
             if name.endswith(".json"):
@@ -331,6 +372,18 @@ def _meta(folder: str) -> Any:
     """Tantivy's own manifest."""
     with open(open_file(os.path.join(folder, "meta.json")), "rb") as file:
         return orjson.loads(file.read(_LONGEST_META))
+
+
+def _files_of(folder: str, meta: bytes) -> set[str]:
+    """Return the names that the files of a commit have. A listing of the folder may be older than the commit."""
+    names = set()
+    try:
+        for segment in orjson.loads(meta)["segments"]:
+            kinds = [*_KINDS, *([f"{segment['deletes']['opstamp']}.del"] if segment["deletes"] else [])]
+            names |= {f"{segment['segment_id'].replace('-', '')}.{kind}" for kind in kinds}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DamagedParametersError(f"{folder}/meta.json is not as it was written: {error!r}") from error
+    return names
 
 
 def _refuse_damaged(folder: str, verified: set[str]) -> None:

@@ -15,6 +15,7 @@ from runstone_indexer.discovery import hinted, look_into, sweep
 from runstone_indexer.indexer import Indexer
 from runstone_indexer.states import DELETED
 from runstone_writer.errors import ReadOnlyError
+from runstone_writer.layout import Layout
 from runstone_writer.liveness import file_system_now, is_written
 from runstone_writer.state import RunState
 

@@ -7,6 +7,7 @@ tail means "not yet": it is left for the next call. The same code replays a dead
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -16,12 +17,14 @@ import orjson
 from .errors import FormatVersionError
 from .layout import open_file
 from .lines import LINE_LIMIT, LOG_FORMAT, Damage, chain_after, sift, whole_chunk_holds
+from .mounts import is_remote
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 CHUNK_BYTES = 4 * 1024 * 1024
 BEFORE_BYTES = 64 * 1024  # that are looked at again where there is damage
+SENT_SECONDS = 3600.0  # within which another host has sent what it wrote, or never will
 UNKNOWN = -1  # in place of a CRC: behind damage without a readable line, nothing is known of the chain
 
 _TAIL = 16  # bytes that the digits of a CRC, and what stands around them, fit into
@@ -115,10 +118,23 @@ def _parse_some(fd: int, position: Position, size: int, chunk: int) -> tuple[byt
     while True:
         covered = position.offset + chunk >= size
         data = _whole_lines(fd, position.offset, min(size - position.offset, chunk))
+        if b"\0" in data and _may_be_filled(fd, size - position.offset):
+            data = data[: data.rfind(b"\n", 0, data.find(b"\0")) + 1]
+            return data, parse(data, position, partial(_before, fd, position.offset)), True
         batch = parse(data, position, partial(_before, fd, position.offset))
         if covered or not data or batch.position != position or len(data) > LINE_LIMIT:
             return data, batch, covered
         chunk = 2 * max(chunk, len(data))
+
+
+def _may_be_filled(fd: int, length: int) -> bool:
+    """Tell whether zeros among so many bytes may be what another host has written and not sent yet.
+
+    It sends what follows them as well, and repeats it until the server has all. Where nobody has written for a
+    long time, or a lot has come since, nothing will come any more.
+    """
+    status = os.fstat(fd)
+    return length <= LINE_LIMIT and time.time() - status.st_mtime < SENT_SECONDS and is_remote(status.st_dev)
 
 
 def parse(data: bytes, position: Position, before: Callable[[], bytes] = bytes) -> Batch:

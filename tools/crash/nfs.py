@@ -1,0 +1,74 @@
+"""Two real NFS clients: the same repository written, read and indexed from both, v3 and v4.2.
+
+    python tools/crash/nfs.py --only writers-v3 --seed 7
+
+A virtual machine (QEMU, without KVM if need be) runs a file server and two clients of it. It needs no rights; what
+has to be installed is said where it is missing.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from functools import partial
+
+from campaign import Options, Row, from_json, main
+from virtual.machine import Machine, MachineError, missing
+
+VERSIONS = ("3", "4.2")
+# How many trials the full campaign makes of each, and how many seconds one may take at most.
+FULL = {
+    "writers": (1, 300.0),
+    "killed": (5, 120.0),
+    "follow": (2, 300.0),
+    "held": (2, 240.0),
+    "readers": (1, 300.0),
+    "indexers": (2, 300.0),
+    "cut": (2, 240.0),
+    "restart": (2, 240.0),
+}
+STARTING = 120.0
+
+_machine: Machine | None = None
+
+
+def machine() -> Machine:
+    """Return the machine that all campaigns of this process share; a new one if the last one failed."""
+    global _machine  # noqa: PLW0603
+    if _machine is None:
+        _machine = Machine()
+    return _machine
+
+
+def switch_off() -> None:
+    global _machine  # noqa: PLW0603
+    if _machine is not None:
+        _machine.end()
+        _machine = None
+
+
+def campaign(name: str, version: str, options: Options) -> Row:
+    row = Row("", f"{name}, NFS v{version}", skipped=missing())
+    if row.skipped:
+        return row
+    full, seconds = FULL[name]
+    trials = options.count(full)
+    order = ["/code/tools/crash/virtual/trials.py", name, version, str(options.seed), str(trials)]
+    try:
+        text = machine().run(order, STARTING + seconds * trials, stream=True)
+        return from_json(json.loads(text.splitlines()[-1]))
+    except MachineError as error:
+        switch_off()
+        row.failures.append(f"seed {options.seed}: {error}")
+        row.trials = trials
+        return row
+
+
+CAMPAIGNS = {f"{name}-v{version}": partial(campaign, name, version) for name in FULL for version in VERSIONS}
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(__doc__, CAMPAIGNS))
+    finally:
+        switch_off()
