@@ -38,7 +38,7 @@ CRCS = "crc"  # the column with these
 LARGE = 2**31  # bytes; from there on a member of a zip archive needs wider fields
 _LOCAL_HEADER = 30
 _WIDER = 20
-_BLOCK = 1 << 20
+COPY_BLOCK = 1 << 20  # bytes
 _EXTRA = b"RS"  # the private id of the zip extra field that holds the padding
 # A map need not keep its file's descriptor: from Python 3.13 on that can be said.
 _UNTRACKED: dict[str, Any] = {"trackfd": False} if sys.version_info >= (3, 13) else {}
@@ -232,7 +232,7 @@ def _lasting(path: str) -> Iterator[IO[bytes]]:
             yield file
             return
         with tempfile.TemporaryFile(prefix="runstone-") as copy:
-            while data := file.read(_BLOCK):
+            while data := file.read(COPY_BLOCK):
                 copy.write(data)
             copy.flush()
             yield copy
