@@ -69,7 +69,7 @@ def random_kills(options: Options) -> Row:
     real = Rounds(options.seed, options.count(10_000))
     real.run()
     row.trials, row.failures = real.figures["kills"], real.failures
-    control = Rounds(options.seed, max(options.count(10_000) // 50, 40), lies=True)
+    control = Rounds(options.seed, max(options.count(10_000) // 50, 15), lies=True)
     control.run()
     row.controls = control.figures["kills"]
     row.caught = sum(": lost" in failure for failure in control.failures)

@@ -34,7 +34,6 @@ from functools import partial
 from pathlib import Path
 
 import operations
-import sigkill
 from campaign import Options, Row, lacking, main
 from operations import Operation, backing_up, indexing, writing
 from sigkill import forked
@@ -47,7 +46,7 @@ CALLS = (
     "utimensat", "flock", "copy_file_range", "sendfile", "msync", "close",
 )  # fmt: skip
 READ_ONLY = ("close", "openat")  # of these there are many; most change nothing
-TELLING = ("write", "fsync", "rename", "unlink", "unlinkat")  # at which a control is killed
+CONTROLS, FEW_CONTROLS = 40, 4
 AT_ONCE = 2
 DEADLINE_SECONDS = 120.0
 PR_SET_PTRACER, ANY = 0x59616D61, ctypes.c_ulong(-1)
@@ -107,48 +106,61 @@ class Result:
 # -- campaigns ----------------------------------------------------------------------------------------------------------
 
 
-def campaign(
-    name: str,
-    what: tuple[Operation, ...],
-    control: str,
-    controls: tuple[Operation, ...],
-    sabotage: Callable[[], object] | None,
-) -> Callable[[Options], Row]:
-    """Return the campaign that kills some operations everywhere."""
+@dataclass(frozen=True)
+class Control:
+    """Operations with a protection taken away, and at which call a kill has to show that."""
+
+    name: str
+    operations: tuple[Operation, ...]
+    call: str
+    sabotage: Callable[[], object] | None = None
+
+    def results(self, stage: Stage, rng: random.Random, count: int) -> list[Result]:
+        """Kill them at some of these calls."""
+        found = []
+        for operation in self.operations:
+            places = [place for place in stage.places(operation, self.sabotage) if place.call == self.call]
+            chosen = rng.sample(places, min(len(places), count))
+            found += stage.run([Trial(operation, (place,), self.sabotage or _unchanged) for place in chosen])
+        return found
+
+
+def _unchanged() -> None:
+    """The operation itself is the one that is wrong."""
+
+
+def campaign(name: str, what: tuple[Operation, ...], control: Control) -> Callable[[Options], Row]:
+    """Return the campaign that kills some operations everywhere, or a few of them at a few places."""
 
     def run(options: Options) -> Row:
-        row = Row("R2", f"SIGKILL at every system call: {name}", "kills", control=control)
-        row.skipped = lacking("strace")
+        row = Row("R2", f"SIGKILL at every system call: {name}", "kills", control=control.name)
+        row.skipped = lacking("strace") or untraceable()
         if row.skipped:
             return row
         rng = random.Random(options.seed)
+        chosen = what if options.trials is None else rng.sample(what, min(len(what), options.trials))
         with Stage() as stage:
-            for operation in what:
+            for operation in chosen:
                 places = stage.places(operation)
-                share = None if options.trials is None else max(options.trials // len(what), 1)
-                chosen = places if share is None else rng.sample(places, min(share, len(places)))
-                results = stage.run([Trial(operation, (place,)) for place in chosen])
-                struck = sum(result.struck for result in results)
-                if share is None:
-                    more, found = _beyond(stage, operation, places)
-                    struck, results = struck + more, [*results, *found]
-                row.trials += struck
-                row.figures[operation.name] = struck
+                if options.trials is None:
+                    results = stage.run([Trial(operation, (place,)) for place in places])
+                    results += _beyond(stage, operation, places)
+                else:
+                    some = rng.sample(places, min(len(places), options.trials // len(chosen)))
+                    results = stage.run([Trial(operation, (place,)) for place in some])
+                row.figures[operation.name] = sum(result.struck for result in results)
+                row.trials += len(results)
                 row.failures += [failure for result in results for failure in result.failures]
-            for operation in controls:
-                places = [place for place in stage.places(operation, sabotage) if place.call in TELLING]
-                chosen = rng.sample(places, min(len(places), 40 if options.trials is None else 25))
-                results = stage.run([Trial(operation, (place,), sabotage) for place in chosen])
-                row.controls += len(results)
-                row.caught += sum(bool(result.failures) for result in results)
+            results = control.results(stage, rng, CONTROLS if options.trials is None else FEW_CONTROLS)
+            row.controls, row.caught = len(results), sum(bool(result.failures) for result in results)
         return row
 
     return run
 
 
-def _beyond(stage: Stage, operation: Operation, places: list[Place]) -> tuple[int, list[Result]]:
+def _beyond(stage: Stage, operation: Operation, places: list[Place]) -> list[Result]:
     """Go on with each call where the traced operation had no more, until nothing is struck."""
-    struck, results = 0, []
+    results = []
     for call in {place.call for place in places} - set(READ_ONLY):
         n = max(place.n for place in places if place.call == call)
         while True:
@@ -156,9 +168,8 @@ def _beyond(stage: Stage, operation: Operation, places: list[Place]) -> tuple[in
             (result,) = stage.run([Trial(operation, (Place(call, n),))])
             if not result.struck:
                 break
-            struck += 1
             results.append(result)
-    return struck, results
+    return results
 
 
 def recovery(options: Options) -> Row:
@@ -166,10 +177,10 @@ def recovery(options: Options) -> Row:
     row = Row(
         "R9", "SIGKILL at a system call of the recovery", "pairs", control="no rename to the trash, no stage"
     )
-    row.skipped = lacking("strace")
+    row.skipped = lacking("strace") or untraceable()
     if row.skipped:
         return row
-    rng, everything = random.Random(options.seed), (*WRITING, *INDEXING, *REMOVING, *COPYING)
+    rng, everything = random.Random(options.seed), (*WRITING[:4], *INDEXING, *REMOVING, *COPYING)
     with Stage() as stage:
         wanted = options.count(600)
         picked = [everything[n % len(everything)] for n in range(wanted)]
@@ -178,28 +189,22 @@ def recovery(options: Options) -> Row:
         row.trials = len(results)
         row.figures["both struck"] = sum(result.struck == 2 for result in results)
         row.failures = [failure for result in results for failure in result.failures]
-        for sabotage, operation in (
-            (operations.in_place, operations.COLLECTING),
-            (operations.without_stage, operations.COPYING),
-        ):
-            count = 20 if options.trials is None else 6
-            results = stage.run([_pair(stage, operation, rng, sabotage) for _ in range(count)])
+        for control in (GC_CONTROL, COPY_CONTROL):
+            results = control.results(stage, rng, CONTROLS if options.trials is None else FEW_CONTROLS)
             row.controls += len(results)
             row.caught += sum(bool(result.failures) for result in results)
     return row
 
 
-def _pair(
-    stage: Stage, operation: Operation, rng: random.Random, sabotage: Callable[[], object] | None = None
-) -> Trial:
-    places = [place for place in stage.places(operation, sabotage) if place.call != "close"]
+def _pair(stage: Stage, operation: Operation, rng: random.Random) -> Trial:
+    places = [place for place in stage.places(operation) if place.call != "close"]
     calls = sorted({place.call for place in places})  # rare calls as often as frequent ones
 
     def one() -> Place:
         call = rng.choice(calls)
         return rng.choice([place for place in places if place.call == call])
 
-    return Trial(operation, (one(), one()), sabotage)
+    return Trial(operation, (one(), one()))
 
 
 # -- how it is done -----------------------------------------------------------------------------------------------------
@@ -275,6 +280,9 @@ class Stage:
             results[number] = Result(0, [f"{trial}: the trial itself failed with status {status}, see above"])
             return
         results[number] = Result(**json.loads(path.read_text()))
+        if trial.sabotage is None:
+            for failure in results[number].failures:
+                print(failure, file=sys.stderr, flush=True)
         path.unlink()
 
     def _trial(self, number: int, trial: Trial) -> None:
@@ -301,7 +309,7 @@ class Stage:
                 found.failures += [
                     f"at the end: {each}" for each in self._looked(operation.end, folder, number)
                 ]
-        if found.failures and trial.sabotage is None and not operation.name.endswith("lies"):
+        if found.failures and trial.sabotage is None:
             kept = tempfile.mkdtemp(prefix="runstone-found-")
             shutil.move(folder, kept)
             found.failures = [f"{trial}: {each} (kept in {kept})" for each in found.failures]
@@ -370,6 +378,14 @@ def _ended(pid: int, deadline: float | None = None) -> int:
         time.sleep(0.002)
 
 
+def untraceable() -> str:
+    """Return why nothing can be traced here; empty if it can."""
+    tried = subprocess.run(
+        ["strace", "-qq", "-o", "/dev/null", "true"], capture_output=True, text=True, check=False
+    )
+    return f"strace may not trace: {tried.stderr.strip()[:200]}" if tried.returncode else ""
+
+
 def _places(log: str) -> Iterator[Place]:
     """Yield each call that can change something, by the largest number of it in any thread."""
     counts: Counter[tuple[str, str]] = Counter()
@@ -389,18 +405,18 @@ def _places(log: str) -> Iterator[Place]:
         yield Place(call, n)
 
 
+WRITE_CONTROL = Control("says it before it is so", (writing("write, lies", lies=True),), "write")
+INDEX_CONTROL = Control("publishes in two steps", INDEXING[:1], "rename", operations.in_two_steps)
+GC_CONTROL = Control("no rename to the trash", REMOVING[:1], "rmdir", operations.in_place)
+COPY_CONTROL = Control("logs copied in place", COPYING[:1], "write", operations.without_stage)
+
 CAMPAIGNS: dict[str, Callable[[Options], Row]] = {
-    "write": campaign(
-        "writing", WRITING, "says it before it is so", (writing("write, lies", lies=True),), None
-    ),
-    "index": campaign("indexing", INDEXING, "publishes in two steps", INDEXING[:2], operations.in_two_steps),
-    "remove": campaign("gc and move", REMOVING, "no rename to the trash", REMOVING[:1], operations.in_place),
-    "copy": campaign(
-        "copy and backup", COPYING, "logs copied in place", COPYING[:1], operations.without_stage
-    ),
+    "write": campaign("writing", WRITING, WRITE_CONTROL),
+    "index": campaign("indexing", INDEXING, INDEX_CONTROL),
+    "remove": campaign("gc and move", REMOVING, GC_CONTROL),
+    "copy": campaign("copy and backup", COPYING, COPY_CONTROL),
     "recovery": recovery,
 }
 
 if __name__ == "__main__":
-    assert sigkill
     sys.exit(main(__doc__, CAMPAIGNS))
