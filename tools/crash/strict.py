@@ -19,7 +19,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -41,11 +41,9 @@ class Watch:
         self.root = str(root)
         self.unnamed: set[str] = set()  # paths whose names are not durable
         self.stored: dict[str, int] = {}  # how much of a file is durable
-        sys.addaudithook(self._heard)  # for ever: a hook cannot be taken out
 
-    def _heard(self, event: str, args: tuple[Any, ...]) -> None:
-        if not self.is_on:
-            return
+    def heard(self, event: str, args: tuple[Any, ...]) -> None:
+        """Take note of a name that is about to be made."""
         if (
             event == "open"
             and isinstance(args[0], str)
@@ -92,10 +90,20 @@ class Watch:
                         (there / name).write_bytes(file.read(self.stored.get(path, 0)))
 
 
+_watch: Watch | None = None  # who is told; the hook itself stays for good
+
+
+@cache
+def _install() -> None:
+    sys.addaudithook(lambda event, args: None if _watch is None else _watch.heard(event, args))
+
+
 @contextmanager
 def watched(root: Path, spoil: str) -> Iterator[Watch]:
     """Watch what happens below a folder; with `spoil` one kind of fsync does nothing ("names", "contents")."""
-    watch = Watch(root)
+    global _watch
+    _install()
+    watch = _watch = Watch(root)
     before = os.fsync, part._fdatasync
 
     def sync(of: Callable[[int], None], fd: int) -> None:
@@ -109,7 +117,7 @@ def watched(root: Path, spoil: str) -> Iterator[Watch]:
         yield watch
     finally:
         os.fsync, part._fdatasync = before
-        watch.is_on = False
+        _watch = None
 
 
 def script(seed: int, spoil: str = "") -> list[str]:
@@ -136,7 +144,6 @@ def script(seed: int, spoil: str = "") -> list[str]:
                 wrong += [f"event {i}, {mode}: {what}" for what in judged(image / "new" / "repo", i + 1)]
                 if wrong:
                     break
-            watch.is_on = False
             run.close()
     return wrong
 

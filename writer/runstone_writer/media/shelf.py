@@ -8,8 +8,9 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING
 
+from ..errors import DamagedBlobError
 from ..layout import make_folder, sync_folder
-from .blob import DamagedBlobError, StoredBlob, is_digest
+from .blob import StoredBlob, is_digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
