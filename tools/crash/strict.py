@@ -90,20 +90,20 @@ class Watch:
                         (there / name).write_bytes(file.read(self.stored.get(path, 0)))
 
 
-_watch: Watch | None = None  # who is told; the hook itself stays for good
+_watching: list[Watch] = []  # who is told; the hook itself stays for good
 
 
 @cache
 def _install() -> None:
-    sys.addaudithook(lambda event, args: None if _watch is None else _watch.heard(event, args))
+    sys.addaudithook(lambda event, args: [watch.heard(event, args) for watch in _watching])
 
 
 @contextmanager
 def watched(root: Path, spoil: str) -> Iterator[Watch]:
     """Watch what happens below a folder; with `spoil` one kind of fsync does nothing ("names", "contents")."""
-    global _watch
     _install()
-    watch = _watch = Watch(root)
+    watch = Watch(root)
+    _watching.append(watch)
     before = os.fsync, part._fdatasync
 
     def sync(of: Callable[[int], None], fd: int) -> None:
@@ -117,7 +117,7 @@ def watched(root: Path, spoil: str) -> Iterator[Watch]:
         yield watch
     finally:
         os.fsync, part._fdatasync = before
-        _watch = None
+        _watching.clear()
 
 
 def script(seed: int, spoil: str = "") -> list[str]:
