@@ -252,3 +252,43 @@ def test_rsync_does_too(tmp_path, repo):
     subprocess.run(copy, check=True)
     assert_same(repo, Repo(tmp_path / "copy"))
     assert os.path.isdir(tmp_path / "copy" / ".runstone" / "index")
+
+
+@pytest.mark.parametrize("hole", [(2000, 3000), (2000, None)])
+def test_a_power_cut_in_the_middle_of_a_backup_leaves_no_hole(tmp_path, repo, monkeypatch, hole):
+    """Pages reach the disk in any order: the last line may be there, and what stands before it not."""
+    journal = Journal(repo.layout, hash_of(1), 20)
+    journal.track(0)
+    repo.backup(tmp_path / "copy")
+    for step in range(100):
+        journal.track(step, step=step)
+
+    def cut(*_):
+        raise OSError(5, "the power is gone")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(backup, "write_whole", lambda path, data: Path(path).touch())
+        patch.setattr(backup, "sync_folder", cut)
+        with pytest.raises(OSError, match="power"):
+            repo.backup(tmp_path / "copy")
+    copied = Path(tmp_path / "copy" / ".runstone" / "logs" / Path(journal.path).relative_to(repo.layout.logs))
+    data = copied.read_bytes()
+    start, end = hole[0], hole[1] or len(data)
+    copied.write_bytes(data[:start] + bytes(end - start) + data[end:])
+    done = repo.backup(tmp_path / "copy")
+    assert done.problems == []
+    assert copied.read_bytes() == Path(journal.path).read_bytes()
+    assert not (tmp_path / "copy" / ".runstone" / backup.UNFINISHED).exists()
+
+
+def test_a_good_copy_is_not_replaced_by_a_damaged_original_after_a_power_cut(tmp_path, repo):
+    journal = Journal(repo.layout, hash_of(1), 20)
+    for step in range(10):
+        journal.track(step, step=step)
+    repo.backup(tmp_path / "copy")
+    whole = Path(journal.path).read_bytes()
+    journal.flip(3)
+    (tmp_path / "copy" / ".runstone" / backup.UNFINISHED).touch()
+    repo.backup(tmp_path / "copy")
+    copied = Path(tmp_path / "copy" / ".runstone" / "logs" / Path(journal.path).relative_to(repo.layout.logs))
+    assert copied.read_bytes() == whole

@@ -846,6 +846,33 @@ def test_a_log_deleted_under_its_writer_is_noticed(layout: Layout, open_log: Any
     assert Found(layout, missing=1).params == {"a": 1, "b": 2}
 
 
+def test_while_every_fsync_fails_there_is_one_new_part_a_second_and_no_more(
+    layout: Layout, open_log: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Opening and writing work, as these only reach the cache: each call of a durable log would make a part."""
+    log = open_log(durable=True)
+    log.declare(1, "loss", {}, "number")
+    monkeypatch.setattr(log_module, "RETRY_SECONDS", 3600.0)
+    with monkeypatch.context() as refusing:
+
+        def fdatasync(fd: int) -> None:
+            raise OSError(5, "Input/output error")
+
+        refusing.setattr(part_module, "_fdatasync", fdatasync)
+        with one_warning("Input/output error"):
+            for step in range(50):
+                log.point(1, step, 0.5, None)
+        assert log.part == 1  # it is tried again once, at once
+        log._retry_at = 0.0
+        log.point(1, 50, 0.5, None)
+        assert log.part == 2
+    log._retry_at = 0.0
+    log.point(1, 51, 0.5, None)
+    assert log._part.is_durable
+    log.close("end")
+    assert Found(layout).steps == list(range(52))
+
+
 @pytest.mark.parametrize("times", [1, 3])
 def test_a_failed_fsync_means_a_new_part_and_nothing_twice(
     layout: Layout, open_log: Any, monkeypatch: pytest.MonkeyPatch, times: int

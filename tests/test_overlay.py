@@ -334,3 +334,14 @@ def test_nobody_waits_for_a_clock(layout):
         write_run(layout, number, hint=False)
         assert hash_of(number) in reader.fresh()
     assert time.monotonic() >= began
+
+
+def test_a_writer_whose_log_has_no_line_yet_is_known_with_an_index_and_without(layout):
+    """A power cut may leave an empty file: whether its writer has crashed must not depend on the index."""
+    write_run(layout, 0)
+    index(layout)
+    first = Journal(layout, hash_of(0), 5)
+    Path(first.path).write_bytes(b"")
+    assert_same_answers(layout)
+    index(layout)
+    assert_same_answers(layout)

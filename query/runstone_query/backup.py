@@ -18,6 +18,7 @@ from runstone_writer.layout import (
     open_repo,
     repo_root,
     sync_folder,
+    write_whole,
 )
 from runstone_writer.lines import LINE_LIMIT, chain_after, whole_chunk_holds
 from runstone_writer.replay import Problem
@@ -26,6 +27,7 @@ from .blobs import PIECE, blobs_in, copy_blob
 from .transfer import checksum, copy_log
 
 Progress = Callable[[int, int], None]
+UNFINISHED = "unfinished-backup"  # there while logs are brought up to date
 _TAIL = 16  # bytes that the end of a line with the digits of its CRC fits into
 
 
@@ -55,8 +57,13 @@ def back_up(source: Layout, dest: str | os.PathLike[str], progress: Progress | N
     ends = list(_ends(source, done))
     _copy_blobs(source, target, done)
     folders: set[str] = set()  # with new names, to be made durable together
+    unfinished = os.path.join(target.root, UNFINISHED)
+    is_doubtful = os.path.lexists(unfinished)  # a power cut may have left a good last line behind a hole
+    write_whole(unfinished, b"")
     for count, (run, name, end) in enumerate(ends):
         try:
+            if is_doubtful:
+                _remove_torn(source.log_path(run, name), target.log_path(run, name), end)
             if _bring_up(source, target, run, name, end, done):
                 folders.add(target.run_folder(run))
         except FileNotFoundError:  # collected in the meantime
@@ -69,8 +76,19 @@ def back_up(source: Layout, dest: str | os.PathLike[str], progress: Progress | N
     above = {os.path.dirname(folder) for folder in folders}
     for folder in (*sorted(folders), *sorted(above), target.logs):
         sync_folder(folder)
+    os.unlink(unfinished)
     done.runs = sum(1 for _ in sweep(target))
     return done
+
+
+def _remove_torn(here: str, there: str, end: int) -> None:
+    """Remove a copy that is not intact where the original is: it is made anew, whole."""
+    with contextlib.suppress(FileNotFoundError):
+        common = min(os.stat(there, follow_symlinks=False).st_size, end)
+        common = last_line_end(here, common)
+        is_same = checksum(here, common) == checksum(there, common)
+        if not is_same and intact(here, 0, common) and not intact(there, 0, common):
+            os.unlink(there)
 
 
 def _ends(source: Layout, done: Backup) -> Iterator[tuple[str, str, int]]:

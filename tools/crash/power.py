@@ -351,7 +351,7 @@ def fault_in(run: Any, tag: str, i: int, value: Any) -> tuple[str, str]:
         return "", "" if value.data == f"text {i}" else f"another text: {value.data!r}"
     if what == "artifact":
         fault = StoredBlob(run._layout, value.sha256, value.size).fault()
-        right = fault or Path(value.uri.removeprefix("file://")).read_bytes() == content(tag, i).tobytes()
+        right = fault or Path(run._layout.blob_path(value.sha256)).read_bytes() == content(tag, i).tobytes()
         return value.sha256, fault or ("" if right else "another content")
     fault = value._blob.fault()
     right = fault or np.array_equal(np.asarray(value.to_pil_image()), content(tag, i))
