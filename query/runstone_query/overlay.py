@@ -184,21 +184,24 @@ class Overlay:
         return run not in hints or run in self._proven
 
     def _brought_up(self, run: str, generation: Generation | None, folder: RunFolder | None) -> Tail:
-        for _ in range(ATTEMPTS):
-            tail = self._tails.get(run)
-            if tail is not None and tail.generation is not generation:
-                tail = self._moved(tail, generation)
-            if tail is None or not tail.is_whole:
-                tail = self._tails[run] = Tail(self._layout, run, generation)
-            tail.update(folder)
-            if not tail.unread:
-                self._proven.add(run)
-                self.unread.pop(run, None)
-                break
-            folder = None
-        else:
-            if not self._is_gone(run):
-                self.unread[run] = tail.unread[0]
+        tail = self._updated(run, generation, folder)
+        for _ in range(ATTEMPTS - 1):
+            if tail.unread:
+                tail = self._updated(run, generation, None)
+        if not tail.unread:
+            self._proven.add(run)
+            self.unread.pop(run, None)
+        elif not self._is_gone(run):
+            self.unread[run] = tail.unread[0]
+        return tail
+
+    def _updated(self, run: str, generation: Generation | None, folder: RunFolder | None) -> Tail:
+        tail = self._tails.get(run)
+        if tail is not None and tail.generation is not generation:
+            tail = self._moved(tail, generation)
+        if tail is None or not tail.is_whole:
+            tail = self._tails[run] = Tail(self._layout, run, generation)
+        tail.update(folder)
         return tail
 
     def _is_gone(self, run: str) -> bool:

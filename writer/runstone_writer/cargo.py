@@ -31,7 +31,7 @@ class Cargo:
         self._shelf: Shelf | None = None
         self._waiting: deque[tuple[list[Blob], Callable[[], bytes]]] = deque()
         self._bytes = 0
-        self._warned = False
+        self._warned = self._warned_of_sync = False
         self._at_work = False
         self._refusal: OSError | None = None
         self._retry_at = 0.0
@@ -109,7 +109,9 @@ class Cargo:
             if self._shelf is not None:
                 self._shelf.sync()
         except OSError as error:
-            return f"objects may not survive a power cut: {error.strerror or error}\nThey are verified when read."
+            first, self._warned_of_sync = not self._warned_of_sync, True
+            if first:
+                return f"objects may not survive a power cut: {error.strerror or error}\nThey are verified when read."
         return ""
 
     def give_up(self, log: LogWriter) -> str:
