@@ -22,12 +22,12 @@ pytestmark = pytest.mark.skipif(shutil.which("cc") is None, reason="needs a C co
 @pytest.mark.parametrize(
     ("campaign", "trials"),
     [
-        pytest.param(faults.writer, 16, id="writer"),
-        pytest.param(faults.indexer, 10, id="indexer"),
-        pytest.param(faults.reader, 16, id="reader"),
-        pytest.param(compound.pairs, 6, id="compound"),
-        pytest.param(memory.track, 30, id="track"),
-        pytest.param(memory.malloc, 6, id="malloc"),
+        pytest.param(faults.writer, 12, id="writer"),
+        pytest.param(faults.indexer, 5, id="indexer"),
+        pytest.param(faults.reader, 8, id="reader"),
+        pytest.param(compound.pairs, 3, id="compound"),
+        pytest.param(memory.track, 12, id="track"),
+        pytest.param(memory.malloc, 4, id="malloc"),
     ],
 )
 def test_a_short_form_holds_and_its_control_is_caught(campaign: Campaign, trials: int):
