@@ -95,7 +95,7 @@ class _Collection:
     # -- runs ------------------------------------------------------------------------------------------
 
     def take_runs(self) -> None:
-        for run in list(_deleted(self._repo)):
+        for run in list(_deleted(self._repo, self._refused)):
             hints = hinted(self._layout).get(run, [])
             tail = Tail(self._layout, run, None)  # from the logs: an index may be wrong
             folder = look_into(self._layout, run)
@@ -229,10 +229,10 @@ def forget(repo: Repo, runs: Iterable[str], *, full: bool = True) -> None:
                     os.unlink(layout.hint_path(run, writer))
 
 
-def _deleted(repo: Repo) -> Iterator[str]:
+def _deleted(repo: Repo, refused: Callable[[OSError], None]) -> Iterator[str]:
     """Yield the runs that are deleted, as far as is known without reading all logs."""
     generation, fresh = repo.snapshots.take(warns=False)
-    for run in sweep(repo.layout):
+    for run in sweep(repo.layout, refused):
         if run in fresh:
             if fresh[run].state.deleted:
                 yield run

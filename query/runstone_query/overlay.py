@@ -187,10 +187,10 @@ class Overlay:
         return run not in hints or run in self._proven
 
     def _brought_up(self, run: str, generation: Generation | None, folder: RunFolder | None) -> Tail:
-        tail = self._read_on(run, generation, folder)
-        for _ in range(1, ATTEMPTS):
+        tail = self._updated(run, generation, folder)
+        for _ in range(ATTEMPTS - 1):
             if tail.unread:
-                tail = self._read_on(run, generation, None)
+                tail = self._updated(run, generation, None)
         if not tail.unread:
             self._proven.add(run)
             self.unread.pop(run, None)
@@ -198,7 +198,7 @@ class Overlay:
             self.unread[run] = tail.unread[0]
         return tail
 
-    def _read_on(self, run: str, generation: Generation | None, folder: RunFolder | None) -> Tail:
+    def _updated(self, run: str, generation: Generation | None, folder: RunFolder | None) -> Tail:
         tail = self._tails.get(run)
         if tail is not None and tail.generation is not generation:
             tail = self._moved(tail, generation)

@@ -233,7 +233,7 @@ def _wait(child: int, deadline: float, kill_after: float | None) -> int | None:
 
 def _child(folder: str, task: Callable[..., None], wanted: dict[str, Any], said: int) -> None:
     """Do one task, and end the process as an interpreter does."""
-    import atexit  # noqa: PLC0415
+    import atexit
 
     orders = Orders(os.environ["FAILING_ORDERS"])
     told: dict[str, Any] = {"warnings": [], "error": "", "kind": []}
@@ -248,7 +248,7 @@ def _child(folder: str, task: Callable[..., None], wanted: dict[str, Any], said:
     try:
         task(say, orders, *wanted["args"])
         atexit._run_exitfuncs()
-    except BaseException as error:  # noqa: BLE001 - whatever it was, it is told
+    except BaseException as error:
         orders.lift()
         code = 1
         told["error"] = traceback.format_exc()

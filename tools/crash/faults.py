@@ -14,7 +14,10 @@ from __future__ import annotations
 import os
 import random
 import re
+import resource
 import shutil
+import signal
+import subprocess
 import sys
 import tempfile
 import threading
@@ -35,11 +38,11 @@ from runstone_indexer import compaction, watch
 from runstone_indexer.discovery import look_into
 from runstone_indexer.generation import open_generation
 from runstone_indexer.indexer import Indexer
-from runstone_query.overlay import Overlay
 from runstone_query.verify import verify
-from runstone_writer import accepted, cargo, log, tender
+from runstone_writer import accepted, cargo, history, log, stores, tender, uploads
 from runstone_writer.layout import Layout, open_repo
 
+PRELOADED = (history, stores, uploads)  # the loading of modules is not what is made to fail
 QUIET: dict[str, Any] = {"system_tracking_interval": None, "capture_terminal_logs": False}
 ERRORS = {
     "openat": "ENOSPC EDQUOT EIO EROFS ESTALE EINTR EMFILE EACCES ENOENT",
@@ -245,10 +248,16 @@ def points(
     return found
 
 
-def chosen(all_points: list[Point], options: Options) -> list[Point]:
-    if options.trials is None:
-        return all_points
-    return random.Random(options.seed).sample(all_points, min(options.trials, len(all_points)))
+def drawn(options: Options, *, may_end: bool) -> list[Point]:
+    """Return some faults of a sweep, without counting calls first: small numbers are met more often."""
+    found, draw = [], random.Random(options.seed)
+    for _ in range(options.trials or 0):
+        call = draw.choice(list(ERRORS))
+        error = draw.choice(ERRORS[call].split())
+        for_ever = error not in TRANSIENT and draw.random() < 0.6
+        fault = Fault(call, error, int(2 ** draw.uniform(0, 6)), for_ever=for_ever)
+        found.append((fault, may_end and for_ever and draw.random() < 0.5))
+    return found
 
 
 def sweep(
@@ -277,13 +286,17 @@ def sweep(
     def counted(call: str) -> int:
         return trial(Fault(call), False).seen
 
-    for fault, ends in chosen(points(counted, tuple(ERRORS), may_end=may_end), options):
+    if options.trials is None:
+        plan = points(counted, tuple(ERRORS), may_end=may_end)
+    else:
+        plan = drawn(options, may_end=may_end)
+    for fault, ends in plan:
         done = trial(fault, ends)
         row.trials += 1
         row.figures["met"] = int(row.figures.get("met", 0)) + bool(done.failed)
         try:
             failures = check(place, done)
-        except Exception as error:  # noqa: BLE001 - the oracle itself must not end the campaign
+        except Exception as error:
             failures = [f"{type(error).__name__} in the oracle: {error}"]
         where = os.path.relpath(done.last, place) if done.last else ""
         row.failures += [
@@ -326,7 +339,6 @@ def _control_writer(row: Row, folder: Path, nursery: Nursery) -> None:
 
 def train_forgetful(say: Say, orders: Orders, *args: Any) -> None:
     """The control: a writer that swallows the error."""
-
     real = log.LogWriter._fail
 
     def _fail(self: log.LogWriter, error: OSError) -> None:
@@ -381,7 +393,7 @@ def index_while_watching(say: Say, orders: Orders, repo: str, how: str, ends: bo
     def follow() -> None:
         try:
             watcher.run()
-        except BaseException as error:  # noqa: BLE001 - told below
+        except BaseException as error:
             failed.append(error)
 
     thread = threading.Thread(target=follow)
@@ -514,7 +526,7 @@ def _control_indexer(row: Row, folder: Path, nursery: Nursery, prepared: Path) -
 
 def index_regardless(say: Say, orders: Orders, *args: Any) -> None:
     """The control: an indexer that says it has read what it could not."""
-    from runstone_indexer import intake  # noqa: PLC0415
+    from runstone_indexer import intake
 
     real = intake.read_on
 
@@ -542,7 +554,7 @@ def read(say: Say, orders: Orders, repo: str, index: bool, held: bool, ends: boo
     if opened is not None:
         say("before", ask(opened))
     orders.arm()
-    from runstone_writer.errors import RunstoneError  # noqa: PLC0415
+    from runstone_writer.errors import RunstoneError
 
     try:
         if opened is None:
@@ -621,13 +633,98 @@ def _control_reader(
 
 def read_carelessly(say: Say, orders: Orders, *args: Any) -> None:
     """The control: a reader that passes over what it cannot read, without a word."""
-    import warnings  # noqa: PLC0415
+    import warnings
 
     warnings.showwarning = lambda *_, **__: None
     read(say, orders, *args)
 
 
-CAMPAIGNS = {"writer": writer, "indexer": indexer, "reader": reader}
+# -- faults that no library makes up -----------------------------------------------------------------------------------
+
+
+def train_with_little(say: Say, orders: Orders, repo: str, what: str, amount: int) -> None:
+    """Train while the kernel itself refuses: files may not grow, or there are no more descriptors."""
+    orders.lift()
+    kind = {"FSIZE": resource.RLIMIT_FSIZE, "NOFILE": resource.RLIMIT_NOFILE}[what]
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    before = resource.getrlimit(kind)
+    real = orders.lift
+
+    def lift() -> None:
+        resource.setrlimit(kind, before)
+        real()
+
+    orders.lift = lift  # type: ignore[method-assign]
+    opened = len(os.listdir("/proc/self/fd")) if what == "NOFILE" else 0
+    resource.setrlimit(kind, (amount + opened, before[1]))
+    train(say, orders, repo, "", "written", True)
+
+
+def train_on_small_storage(say: Say, orders: Orders, repo: str, mount: str, how: str) -> None:
+    """Train on a tmpfs that is too small for a while."""
+    orders.lift()
+    real = orders.lift
+    ballast = Path(mount, "ballast")
+
+    def lift() -> None:
+        if how == "size":
+            ballast.unlink(missing_ok=True)
+        else:
+            subprocess.run(["mount", "-o", "remount,nr_inodes=4000", mount], check=True)
+        real()
+
+    orders.lift = lift  # type: ignore[method-assign]
+    train(say, orders, repo, "", "written", True)
+
+
+def real(options: Options) -> Row:
+    """Limits of the kernel's, and small file systems that are filled and freed."""
+    row = Row("R7", "storage that really refuses", "runs", control="what waits is forgotten")
+    row.skipped = lacking("cc", "mount", root=True)
+    if row.skipped:
+        return row
+    with workshop() as (folder, nursery):
+        for number in range(options.count(120)):
+            draw, place = random.Random(f"{options.seed}-{number}"), folder / "repo"
+            shutil.rmtree(place, ignore_errors=True)
+            what = ("FSIZE", "NOFILE", "size", "inodes")[number % 4]
+            if what in ("FSIZE", "NOFILE"):
+                open_repo(place, create=True)
+                amount = draw.randrange(400, 4000) if what == "FSIZE" else draw.randrange(6)
+                done = nursery.run(train_with_little, Fault(), place, place, what, amount)
+                failures = check_training(place, done)
+            else:
+                failures, amount = _on_tmpfs(folder, nursery, draw, what)
+            row.trials += 1
+            row.failures += [
+                f"seed {options.seed}, run {number}, {what} {amount}: {text}" for text in failures
+            ]
+        _control_writer(row, folder, nursery)
+    return row
+
+
+def _on_tmpfs(folder: Path, nursery: Nursery, draw: random.Random, what: str) -> tuple[list[str], int]:
+    mount = folder / "small"
+    mount.mkdir(exist_ok=True)
+    amount = draw.randrange(0, 9) if what == "size" else draw.randrange(9, 30)
+    limit = "size=1m,nr_inodes=4000" if what == "size" else f"size=16m,nr_inodes={amount}"
+    subprocess.run(["mount", "-t", "tmpfs", "-o", limit, "tmpfs", str(mount)], check=True)
+    try:
+        place = mount / "repo"
+        open_repo(place, create=True)
+        if what == "size":  # leave a few pages
+            free = os.statvfs(mount).f_bavail - amount
+            (mount / "ballast").write_bytes(bytes(free * os.statvfs(mount).f_bsize))
+        done = nursery.run(train_on_small_storage, Fault(), place, place, str(mount), what)
+        if what == "size":
+            (mount / "ballast").unlink(missing_ok=True)
+        subprocess.run(["mount", "-o", "remount,size=64m,nr_inodes=9000", str(mount)], check=True)
+        return check_training(place, done), amount
+    finally:
+        subprocess.run(["umount", "-l", str(mount)], check=False)
+
+
+CAMPAIGNS = {"writer": writer, "indexer": indexer, "reader": reader, "real": real}
 
 if __name__ == "__main__":
     sys.exit(main(__doc__, CAMPAIGNS))

@@ -13,9 +13,9 @@ from __future__ import annotations
 import random
 import shutil
 import sys
-from signal import SIGABRT, SIGSEGV
 from collections.abc import Callable
 from pathlib import Path
+from signal import SIGABRT, SIGILL, SIGSEGV
 from typing import Any
 
 from campaign import Options, Row, lacking, main
@@ -26,7 +26,6 @@ from faults import (
     check_training,
     impatient,
     index_once,
-    is_indexed,
     prepare,
     same_answers,
     succeed,
@@ -49,7 +48,7 @@ MEGABYTE = 1 << 20
 
 def track_short_of_memory(say: Say, orders: Orders, repo: str, nth: int, kind: str) -> None:
     """Let the Nth allocation inside of track() fail, and say which calls returned."""
-    import _testcapi  # noqa: PLC0415 - not every Python has it
+    import _testcapi
 
     orders.lift()
     run = Run("short", create=True, repo=repo, **QUIET)
@@ -102,7 +101,12 @@ def track_and_forget(say: Say, orders: Orders, *args: Any) -> None:
 
 def check_track(repo: Path, done: Outcome) -> list[str]:
     """A call that returned is there once; one that raised once or not at all."""
-    if done.code not in (0, -SIGSEGV, -SIGABRT):  # a library may not survive it: then it is as after a kill
+    if done.code not in (
+        0,
+        -SIGSEGV,
+        -SIGABRT,
+        -SIGILL,
+    ):  # a library may not survive it: then it is as after a kill
         return [f"the script died ({done.code}): {done.error[-600:]}{done.stderr[-600:]}"]
     run = Repo(repo, index=False).get_run("short")
     metric = None if run is None else run.get_metric("loss", {})
@@ -118,7 +122,7 @@ def check_track(repo: Path, done: Outcome) -> list[str]:
 
 
 def track(options: Options) -> Row:
-    """Every allocation of Python's inside of track()."""
+    """Let every allocation inside of a call fail once."""
     row = Row(
         "R10", "every allocation in track()", "allocations", control="an interrupted line passes as written"
     )
@@ -154,7 +158,7 @@ def _fresh(folder: Path, nursery: Nursery, task: Callable[..., None], *args: Any
 
 
 def malloc(options: Options) -> Row:
-    """malloc fails at random in a script and in an indexer."""
+    """Let malloc fail at random in a script and in an indexer."""
     row = Row("R10", "malloc fails at random", "processes", control="points are logged twice")
     row.skipped = lacking("cc")
     if row.skipped:
@@ -249,8 +253,8 @@ def check_left(repo: Path) -> list[str]:
 
 def hungry(say: Say, orders: Orders, repo: str, group: str, what: str) -> None:
     """Work in a group that may not have much memory, while something in the process eats it."""
-    import os  # noqa: PLC0415
-    import threading  # noqa: PLC0415
+    import os
+    import threading
 
     orders.lift()
     Path(group, "cgroup.procs").write_text(str(os.getpid()))

@@ -7,6 +7,7 @@ first, and the number dropped is recorded in the log.
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 import warnings
@@ -55,6 +56,8 @@ class AcceptedLog(LogWriter):
         self._kept: deque[bytes] = deque()  # declarations that did not fit: one for each sequence at most
         self._draining: bytes | None = None
         self._lost = 0
+        self._synced = self._beaten = 0.0
+        self._told = False  # that objects are dropped
         self._stop = threading.Event()
         self._drainer: threading.Thread | None = None
         self._close_last = False  # whether the log's own thread closes it, when it gets that far
@@ -119,19 +122,25 @@ class AcceptedLog(LogWriter):
     # -- the log's own thread --------------------------------------------------------------------------
 
     def _drain_for_ever(self) -> None:
-        synced = beaten = time.monotonic()
+        self._synced = self._beaten = time.monotonic()
         while not self._stop.wait(DRAIN_SECONDS):
-            self._drain()
-            now = time.monotonic()
-            if now - synced >= SYNC_SECONDS:
-                super().sync()
-                synced = now
-            if now - beaten >= BEAT_SECONDS:
-                super().beat()
-                beaten = now
+            try:
+                self._drain_once()
+            except Exception:  # no memory, say: what has been accepted is still there, and tried again
+                threading.excepthook(threading.ExceptHookArgs((*sys.exc_info(), threading.current_thread())))
         self._drain()
         if self._close_last:
             self._finish()
+
+    def _drain_once(self) -> None:
+        self._drain()
+        now = time.monotonic()
+        if now - self._synced >= SYNC_SECONDS:
+            super().sync()
+            self._synced = now
+        if now - self._beaten >= BEAT_SECONDS:
+            super().beat()
+            self._beaten = now
 
     def _drain(self) -> None:
         self._catch_up()
@@ -165,9 +174,12 @@ class AcceptedLog(LogWriter):
                 self._cargo.shelve(self, self._draining.blobs)
             except OSError as error:
                 self._lost += 1
+                first, self._told = not self._told, True
                 self._warn_soon(
                     f"cannot keep an object in {self.layout.blobs}: {error.strerror or error}\nWhat refers to it "
                     f"is dropped from run {self.run}, and counted (`runstone status`)."
+                    if first
+                    else ""
                 )
                 return False
         return True
