@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from runstone_indexer import columns as module
-from runstone_indexer.columns import ALIGNMENT, Columns, remove_columns, write_columns
+from runstone_indexer.columns import ALIGNMENT, Columns, DamagedColumnsError, remove_columns, write_columns
 
 TABLE = {
     "whole": np.arange(10, dtype=np.int64),
@@ -147,3 +147,37 @@ def test_the_archive_is_stored_without_compression(tmp_path):
     with zipfile.ZipFile(tmp_path / "x.npz") as archive:
         assert {info.compress_type for info in archive.infolist()} == {zipfile.ZIP_STORED}
         assert [info.filename for info in archive.infolist()] == [f"{name}.npy" for name in TABLE]
+
+
+def test_every_flipped_bit_of_a_column_is_noticed_when_it_is_looked_at(tmp_path):
+    path = tmp_path / "x.npz"
+    entry = write_columns(str(path), {"a": np.arange(30), "b": np.zeros(0, np.uint8), "c": np.arange(9.0)})
+    data = path.read_bytes()
+    for name in ("a", "c"):
+        dtype, length, offset = entry["columns"][name]
+        for place in range(offset, offset + length * np.dtype(dtype).itemsize):
+            path.write_bytes(data[:place] + bytes([data[place] ^ 4]) + data[place + 1 :])
+            columns = Columns(str(tmp_path), entry)
+            with pytest.raises(DamagedColumnsError, match="reindex"):
+                columns[name]
+            with pytest.raises(DamagedColumnsError):
+                columns.part(name, 0, length)
+            assert len(columns["b"]) == 0
+
+
+def test_a_part_is_verified_by_blocks_and_its_own_checksums_are_too(tmp_path):
+    path = tmp_path / "x.npz"
+    entry = write_columns(str(path), {"a": [np.arange(20_000), np.arange(20_000)]})
+    _, _, offset = entry["columns"]["a"]
+    data = bytearray(path.read_bytes())
+    data[offset + 3 * 65_536] ^= 1
+    path.write_bytes(data)
+    columns = Columns(str(tmp_path), entry)
+    assert columns.part("a", 5, 8).tolist() == [5, 6, 7]
+    assert columns.length("a") == 40_000
+    with pytest.raises(DamagedColumnsError, match="checksum mismatch in a"):
+        columns.part("a", 30_000, 30_001)
+    data[entry["columns"]["crc"][2]] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(DamagedColumnsError):
+        Columns(str(tmp_path), entry)

@@ -57,7 +57,12 @@ class Damaged:
     def _facts(self, problem: Problem) -> dict[str, str | int | None]:
         path = os.path.relpath(problem.path, self._layout.root).encode("utf-8", "backslashreplace").decode()
         reason = problem.reason.encode("utf-8", "backslashreplace").decode()
-        facts: dict[str, str | int | None] = {"path": path, "start": problem.start, "end": problem.end, "reason": reason}
+        facts: dict[str, str | int | None] = {
+            "path": path,
+            "start": problem.start,
+            "end": problem.end,
+            "reason": reason,
+        }
         facts["crc"] = _crc_of(problem)
         return facts
 
