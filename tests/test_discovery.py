@@ -159,3 +159,33 @@ def test_a_folder_that_may_not_be_read_is_an_error_and_a_sweep_goes_on(layout):
         write_run(layout, number)
     done = without_write_permission(Path(layout.root), UNREADABLE)
     assert (done.stdout, done.stderr) == ("['run0001', 'run0003'] [True]\nrefused\nrefused\n", "")
+
+
+def test_a_broken_link_and_a_name_that_is_no_text_among_the_shards_hides_no_run(layout, tmp_path):
+    write_run(layout, 1)
+    free = next(f"{n:02x}" for n in range(256) if f"{n:02x}" != shard(hash_of(1)))
+    os.symlink(tmp_path / "nowhere", os.path.join(layout.logs, free))
+    os.mkdir(os.path.join(os.fsencode(layout.logs), b"\xff\xfe"))
+    assert list(sweep(layout)) == [hash_of(1)]
+
+
+@pytest.mark.parametrize("which", ["run", "shard"])
+def test_a_link_in_the_place_of_a_folder_is_not_followed(layout, tmp_path, which):
+    write_run(layout, 1)
+    folder = layout.run_folder(hash_of(1))
+    place = folder if which == "run" else os.path.dirname(folder)
+    os.rename(place, tmp_path / "outside")
+    os.symlink(tmp_path / "outside", place)
+    with pytest.raises(OSError, match="symbolic link"):
+        look_into(layout, hash_of(1))
+    assert layout.log_names(hash_of(1)) == []
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: os.symlink("/etc/passwd", path)])
+def test_what_only_has_the_name_of_a_log_is_foreign(layout, make):
+    write_run(layout, 1)
+    name = "19a0b5c1d2e-00c0ffee0001.jsonl"
+    make(layout.log_path(hash_of(1), name))
+    folder = look_into(layout, hash_of(1))
+    assert folder.foreign == [name]
+    assert len(folder.sizes) == 1

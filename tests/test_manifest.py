@@ -16,7 +16,7 @@ from runstone_indexer.manifest import Manifest, home_of, manifest_path, publish,
 from runstone_writer.layout import Layout
 from runstone_writer.lines import frame
 
-ENTRY = {"file": "states-1.npz", "size": 100, "columns": {"run": ["<i8", 3, 64]}}
+ENTRY = {"file": "states-1.npz", "size": 128, "columns": {"run": ["<i8", 4, 64]}, "crc": 7}
 
 
 @pytest.fixture
@@ -150,3 +150,49 @@ def test_a_copy_on_a_file_system_without_an_id_has_another_home(layout, monkeypa
     monkeypatch.setattr(module.os, "statvfs", lambda path: NoId)
     copy = Layout(str(shutil.copytree(layout.root, tmp_path / "copy" / ".runstone")))
     assert home_of(copy)[0] != home_of(layout)[0]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"epoch": "../../../outside"},
+        {"epoch": "/tmp"},
+        {"epoch": "."},
+        {"epoch": 5},
+        {"next_run": 2**40},
+        {"points": -1},
+        {"runs": 1.5},
+        {"home": ["x"]},
+        {"shards": {"ab": [1]}},
+        {"damage": [["x"]]},
+        {"unlisted": None},
+        {"states": [{**ENTRY, "file": "../../outside/states-1.npz"}]},
+        {"series": [{**ENTRY, "file": "/etc/passwd"}]},
+        {"states": [{**ENTRY, "size": -5}]},
+        {"states": [{**ENTRY, "columns": {"run": ["|O", 1, 64]}}]},
+        {"states": [{**ENTRY, "columns": {"run": ["<i8", 2**40, 64]}}]},
+        {"states": [{**ENTRY, "columns": {"run": ["<i8", 1, -8]}}]},
+        {"states": [{**ENTRY, "columns": {"run": [{"a": 1}, "x"]}}]},
+    ],
+    ids=str,
+)
+def test_a_forged_manifest_is_as_good_as_none(layout, fields):
+    manifest = full(layout)
+    publish(layout, manifest)
+    known = orjson.loads(Path(manifest_path(layout)).read_bytes())
+    del known["crc"]
+    written(layout, known)
+    assert read_manifest(layout) is not None
+    written(layout, known | fields)
+    assert read_manifest(layout) is None
+
+
+def test_a_manifest_that_is_a_link_or_no_file_is_as_good_as_none(layout, tmp_path):
+    publish(layout, full(layout))
+    path = Path(manifest_path(layout))
+    os.rename(path, tmp_path / "elsewhere")
+    path.symlink_to(tmp_path / "elsewhere")
+    assert read_manifest(layout) is None
+    path.unlink()
+    os.mkfifo(path)
+    assert read_manifest(layout) is None

@@ -242,3 +242,26 @@ def test_zeros_that_nobody_will_fill_are_damage_as_on_a_disk_of_ones_own(log: Pa
 
 def read_log_all() -> reader.Batch:
     return reader.parse(GOLDEN, START)
+
+
+def test_a_fifo_and_a_link_in_the_place_of_a_log_are_refused_at_once(tmp_path):
+    fifo, link = tmp_path / "fifo", tmp_path / "link"
+    os.mkfifo(fifo)
+    link.symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere").write_bytes(b"")
+    for path in (fifo, link, tmp_path):
+        with pytest.raises(OSError, match=r"not a file|symbolic links"):
+            read_log(str(path))
+
+
+def test_lines_that_claim_nothing_are_passed_over_and_what_fits_behind_them_is_read(tmp_path):
+    first, crc = frame(b'{"event":"open","dt":1,"crc":', 0)
+    second, _ = frame(b'{"event":"end","dt":2,"crc":', crc)
+    path = tmp_path / "log"
+    path.write_bytes(b"\n" * 5000 + b"x}\n" * 5000 + first + b"\n" * 5000 + second)
+    assert read_log(str(path)).events == []
+    path.write_bytes(first + b"\n" * 5000 + second)
+    batch = read_log(str(path))
+    assert [event["event"] for event in batch.events] == ["open"]
+    path.write_bytes(first + first[:-1] + b"\n" * 3 + first + second)
+    assert [event["event"] for event in read_log(str(path)).events] == ["open", "end"]

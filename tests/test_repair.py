@@ -19,13 +19,24 @@ from runstone_indexer.manifest import manifest_path
 from runstone_query import damaged as module
 from runstone_query.repair import repair
 from runstone_query.verify import compare, verify
-from runstone_writer.errors import StoreError
 from runstone_writer.layout import Layout, open_repo
 
 
 @pytest.fixture
 def layout(tmp_path: Path) -> Layout:
     return new_repo(tmp_path)
+
+
+REPAIR = """
+import sys
+from runstone_query.repair import repair
+from runstone_writer.errors import StoreError
+from runstone_writer.layout import open_repo
+try:
+    repair(open_repo(sys.argv[1]))
+except StoreError as error:
+    print("cannot be written" if "cannot be written" in str(error) else error)
+"""
 
 
 def contents(folder):
@@ -146,7 +157,7 @@ def test_a_blob_that_comes_back_is_read_and_is_no_known_damage_any_more(tmp_path
     blob.write_bytes(good)
     verdict = verify(layout)
     assert verdict.clean
-    assert not any("blob" in problem.path for problem in verdict.known)
+    assert not any(problem.path.startswith(layout.blobs) for problem in verdict.known)
 
 
 @pytest.mark.parametrize("fails_at", range(12))
@@ -220,8 +231,8 @@ def test_a_log_of_a_later_format_is_left_alone(layout):
 def test_a_repository_that_cannot_be_written_is_refused(tmp_path):
     layout = a_repository(tmp_path)
     before = contents(layout.root)
-    with without_write_permission(layout.root), pytest.raises(StoreError, match="cannot be written"):
-        repair(layout)
+    done = without_write_permission(tmp_path, REPAIR)
+    assert done.stdout == "cannot be written\n", done.stderr
     assert contents(layout.root) == before
 
 

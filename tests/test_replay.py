@@ -429,13 +429,14 @@ def test_a_newer_log_is_a_problem_and_the_others_are_read(layout: Layout) -> Non
     assert "log format 2" in reading.problems[0]
 
 
-def test_a_log_that_cannot_be_read_is_a_problem_and_the_others_are_read(layout: Layout) -> None:
+def test_a_folder_with_the_name_of_a_log_is_foreign_and_the_logs_are_read(layout: Layout) -> None:
     writer, good = new_writer(), new_writer()
     write(layout, good, [header(good), event("set", 1, key=["b"], value=2)])
     Path(layout.log_path(RUN, log_name(writer, 0))).mkdir()
     reading = Reading(layout).go_on()
     assert reading.state.params.tree() == {"b": 2}
-    assert reading.problems == ["cannot be read: Is a directory"]
+    assert reading.problems == []
+    assert layout.foreign_names(RUN) == [log_name(writer, 0)]
 
 
 def test_points_that_nothing_declares_are_kept_up_to_a_limit_and_then_reported(

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from runstone_writer.layout import Layout, is_link, is_log, is_safe_hash, log_order, shard
 
 SETTLED_SECONDS = 2.0  # a folder changed more recently may change again within its time stamp's granularity
+_SHARDS = frozenset(f"{number:02x}" for number in range(256))
 UNSETTLED = 0  # in place of a time stamp: look at the folder again, whatever its time stamp is then
 
 
@@ -90,7 +91,7 @@ def shard_marks(layout: Layout) -> dict[str, list[int]]:
     try:
         with os.scandir(layout.logs) as entries:
             for entry in entries:
-                if len(entry.name) == 2:
+                if entry.name in _SHARDS:
                     status = entry.stat(follow_symlinks=False)
                     marks[entry.name] = mark_of(status.st_mtime_ns, status.st_nlink, settled)
     except (FileNotFoundError, NotADirectoryError) as error:

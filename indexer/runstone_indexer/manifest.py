@@ -87,7 +87,7 @@ def read_manifest(layout: Layout) -> Manifest | None:
         manifest = Manifest(**known)
         if not _is_sound(manifest):
             return None
-    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError):  # one that is no JSON is a ValueError
         return None
     if is_link(os.path.join(index_folder(layout), manifest.epoch)):
         return None

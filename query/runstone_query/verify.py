@@ -103,7 +103,9 @@ def _checked_index(layout: Layout, verdict: Verdict) -> Generation | None:
     generation = open_generation(layout)
     if generation is None:
         fault = fault_of(layout)
-        if fault is not None:
+        if isinstance(fault, CorruptionError):
+            verdict.index.append(Problem(fault.path, fault.start, fault.end, fault.reason))
+        elif fault is not None:
             verdict.index.append(Problem(index_folder(layout), 0, 0, f"cannot be used: {fault}"))
         return None
     for entry in generation.manifest.states + generation.manifest.series:

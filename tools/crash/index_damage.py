@@ -188,8 +188,8 @@ def _spread(folder: Path, expected: list[str], trials: list[Trial]) -> list[tupl
 
 def _without_checksums(folder: Path, expected: list[str], trials: list[Trial]) -> list[tuple[Trial, str]]:
     with (
-        mock.patch.object(columns.Columns, "_prove", lambda *_: None),
-        mock.patch.object(parameters, "_refuse_damaged", lambda *_: None),
+        mock.patch.object(columns.Columns, "_prove"),
+        mock.patch.object(parameters, "_refuse_damaged"),
     ):
         return _judged(folder, expected, trials)
 

@@ -7,6 +7,7 @@ exchanged line breaks the chain; and the digits that stand before a line are eno
 
 from __future__ import annotations
 
+import re
 from typing import Any, NamedTuple
 from zlib import crc32
 
@@ -19,6 +20,7 @@ LINE_LIMIT = 16 * 1024 * 1024  # bytes; a longer line is refused by the writer a
 LONGEST_BODY = LINE_LIMIT - 16  # with its CRC it is a line
 
 _CLOSE = {ord("["): b"]\n", ord("{"): b"}\n"}
+_END = re.compile(rb"[0-9][\]}]\n")
 _DIGITS = frozenset(b"0123456789")
 
 
@@ -138,13 +140,20 @@ def sift(
     claim = crc  # the chain up to `position`: known, claimed by a bad line, or unknown
     met: set[bytes] | None = None  # the lines before, once there has been damage
     while True:
+        if claim is None:  # nothing fits before a line that claims something: look for the next
+            found = _END.search(chunk, position)
+            if found is None:
+                break
+            start_of_line = max(chunk.rfind(b"\n", position, found.end() - 1) + 1, position)
+            claim, position = chain_after(chunk[start_of_line : found.end()]), found.end()
+            continue
         end = chunk.find(b"\n", position) + 1
         if end == 0:
             break
         line = chunk[position:end]
         if position > done and met is None:
             met = {known for _, known in lines}.union(before.splitlines(keepends=True))
-        if claim is not None and holds(line, claim) and (met is None or line not in met):
+        if holds(line, claim) and (met is None or line not in met):
             if position > done:
                 damage.append(Damage(start + done, start + position, "checksum mismatch"))
             lines.append((start + position, line))

@@ -14,6 +14,7 @@ from .params import UNSET, Params, Stamp
 from .values import Key, decode
 
 LATEST = 253_402_128_000_000_000  # microseconds: two days before the year 10000, the last that has dates everywhere
+LONGEST_KEY = 250  # parts: what is nested deeper than Python can follow is in nobody's parameters
 UNKNOWN_SOURCE = -1  # in place of the part that a part sends again from, until its header has been read
 _PROP_TYPES = {
     "name": str,
@@ -366,7 +367,9 @@ def _typed(value: Any, kind: type) -> Any:
 
 
 def _key_of(event: dict[str, Any]) -> Key:
-    parts = _typed(decode(_typed(event["key"], list)), list)
+    if len(_typed(event["key"], list)) > LONGEST_KEY:
+        raise ValueError(f"a key of {len(event['key']):,} parts")
+    parts = _typed(decode(event["key"]), list)
     for part in parts:
         if type(part) is not str and type(part) is not int:
             raise TypeError(f"{part!r:.80} in a key")

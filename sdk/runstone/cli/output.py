@@ -15,7 +15,7 @@ import orjson
 
 from runstone_writer.values import is_object
 
-from .text import printable
+from .text import printable, show_integer
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -46,7 +46,7 @@ def plain(value: Any) -> Any:
     if isinstance(value, float) and value - value != 0.0:
         return repr(value)
     if isinstance(value, int) and not -(2**63) <= value < 2**64:
-        return str(value)
+        return show_integer(value)
     if is_object(value):  # an image, ...: what is known of it
         return {"type": value._kind(), **plain(value.json())}
     return value

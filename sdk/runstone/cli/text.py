@@ -16,7 +16,17 @@ def show(value: Any) -> str:
         return f"{value:.6g}"
     if isinstance(value, list):
         return ", ".join(map(show, value))
+    if isinstance(value, int):
+        return show_integer(value)
     return printable(str(value))
+
+
+def show_integer(value: int) -> str:
+    """Return an integer in decimal; in hex if it is so long that Python refuses that."""
+    try:
+        return str(value)
+    except ValueError:
+        return hex(value)
 
 
 def printable(text: str) -> str:
