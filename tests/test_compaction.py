@@ -112,7 +112,9 @@ def test_of_each_run_the_newest_row_is_kept_with_everything_in_it(seed, tmp_path
         entries.append(write_columns(str(tmp_path / f"states-{file}.npz"), columns))
     (entry,) = compact_states(str(tmp_path), entries)
     merged = StateFile(Columns(str(tmp_path), entry))
-    newest = {number: row for number, row in newest.items() if row.state.run != GONE}  # there is no older file
+    newest = {
+        number: row for number, row in newest.items() if row.state.run != GONE
+    }  # there is no older file
     assert merged.run.tolist() == sorted(newest)
     for at, number in enumerate(sorted(newest)):
         row, found = newest[number], merged.load(at)
@@ -148,7 +150,9 @@ def test_the_index_of_runs_that_come_and_go_stays_small(tmp_path):
             if number:
                 shutil.rmtree(layout.run_folder(hash_of(number - 1)))
             generation = open_generation(layout)
-            sizes.append(sum(entry["size"] for entry in generation.manifest.series + generation.manifest.states))
+            sizes.append(
+                sum(entry["size"] for entry in generation.manifest.series + generation.manifest.states)
+            )
         indexer.run_once()
     assert_index_is_right(layout)
     assert max(sizes) < 2 * max(sizes[: 2 * FAN_OUT])
@@ -158,7 +162,7 @@ def test_the_index_of_runs_that_come_and_go_stays_small(tmp_path):
 
 
 def name_key_of(row: StateRow) -> int:
-    from runstone_indexer.states import GONE, name_key
+    from runstone_indexer.states import name_key
 
     return name_key(row.state.run)
 

@@ -145,7 +145,9 @@ def test_without_notifications_it_polls(layout, monkeypatch, caplog, how):
         def refuse(*_: Any, **__: Any) -> None:
             raise OSError(errno.EMFILE, "inotify instance limit reached")
 
-        monkeypatch.setattr(*((module.Observer, "start") if how == "refused" else (module, "Observer")), refuse)
+        monkeypatch.setattr(
+            *((module.Observer, "start") if how == "refused" else (module, "Observer")), refuse
+        )
     else:
         shutil.rmtree(layout.live)
     with caplog.at_level(logging.WARNING), watching(layout):

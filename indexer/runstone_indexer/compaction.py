@@ -31,16 +31,12 @@ LARGEST = 256 * 1024 * 1024  # bytes that one merged file may have: what keeps t
 
 def compact_states(folder: str, entries: list[Entry]) -> list[Entry]:
     """Return `entries` with some neighbours merged, if that is due."""
-    return _compact(
-        folder, entries, "states", lambda files, at: _merged_states(files, from_oldest=at == 0)
-    )
+    return _compact(folder, entries, "states", lambda files, at: _merged_states(files, from_oldest=at == 0))
 
 
 def compact_series(folder: str, entries: list[Entry], states: list[Entry]) -> list[Entry]:
     """Return `entries` with some neighbours merged, if that is due. What `states` say is gone is left out."""
-    return _compact(
-        folder, entries, "series", lambda files, _: merged_series(files, _living(folder, states))
-    )
+    return _compact(folder, entries, "series", lambda files, _: merged_series(files, _living(folder, states)))
 
 
 def _living(folder: str, states: list[Entry]) -> Array:

@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +89,10 @@ print(json.dumps(found))
 
 def library() -> str:
     """Where libfaketime is; empty if it is not there."""
-    places = [*Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), *Path("/usr/lib/faketime").glob("libfaketime.so.1")]
+    places = [
+        *Path("/usr/lib").glob("*/faketime/libfaketime.so.1"),
+        *Path("/usr/lib/faketime").glob("libfaketime.so.1"),
+    ]
     return str(places[0]) if places else ""
 
 
@@ -169,7 +173,7 @@ def check_order(repo: Repo, run: str, writer: str, said: int, where: str) -> lis
         found.append(f"{where}: {len(steps)} points of {said}")
     if steps != list(range(len(steps))) or values != [step * 0.5 for step in steps]:
         found.append(f"{where}: points out of order")
-    if any(after < before for before, after in zip(times, times[1:], strict=False)):
+    if any(after < before for before, after in pairwise(times)):
         found.append(f"{where}: time runs backwards")
     return found
 
@@ -194,7 +198,9 @@ def jump_about(row: Row, options: Options, count: int, *more: str) -> None:
         folder, stamp = Path(name), Path(name, "stamp")
         Repo(folder, init=True)
         stamp.write_text("+0")
-        environment = clocked(FAKETIME_TIMESTAMP_FILE=str(stamp), FAKETIME_CACHE_DURATION="1", FAKETIME_NO_CACHE="1")
+        environment = clocked(
+            FAKETIME_TIMESTAMP_FILE=str(stamp), FAKETIME_CACHE_DURATION="1", FAKETIME_NO_CACHE="1"
+        )
         repo = Repo(folder)
         with Host(folder, environment, "", *more) as host:
             for _ in range(count):
@@ -232,7 +238,11 @@ def skews(options: Options) -> Row:
     with tempfile.TemporaryDirectory(prefix="runstone-clock-") as name:
         folder = Path(name)
         repo = Repo(folder, init=True)
-        with Host(folder, clocked()) as alive, Host(folder, clocked()) as killed, Host(folder, clocked()) as ended:
+        with (
+            Host(folder, clocked()) as alive,
+            Host(folder, clocked()) as killed,
+            Host(folder, clocked()) as ended,
+        ):
             killed.do("pass")
             killed.end(kill=True)
             ended.do("pass")
@@ -276,7 +286,9 @@ def _beats(repo: Repo, host: Host) -> bool:
 
 def _asked(folder: Path, shift: float, what: str, run: str = "") -> dict[str, Any]:
     command = [sys.executable, "-c", READER, str(folder), what, run]
-    found = subprocess.run(command, env=skewed(shift), capture_output=True, text=True, timeout=600, check=False)
+    found = subprocess.run(
+        command, env=skewed(shift), capture_output=True, text=True, timeout=600, check=False
+    )
     if found.returncode != 0:
         return {"error": found.stderr}
     answer: dict[str, Any] = json.loads(found.stdout)
@@ -339,7 +351,9 @@ def one_pair(folder: Path, shifts: Any, rng: random.Random, where: str) -> list[
         assert run is not None
         for key, (_, value) in last.items():
             if run[key] != value:
-                found.append(f"{where}, index={index}: {key} is {run[key]}, and {value} was set by the later clock")
+                found.append(
+                    f"{where}, index={index}: {key} is {run[key]}, and {value} was set by the later clock"
+                )
         for host, count in zip(hosts, said, strict=True):
             found += check_order(repo, "common", host.writer, count, f"{where}, index={index}")
     for host in hosts:
@@ -347,8 +361,14 @@ def one_pair(folder: Path, shifts: Any, rng: random.Random, where: str) -> list[
         metric = None if past is None else past.get_metric("loss", {"writer": host.writer})
         then = [] if metric is None else metric.values.sparse_list()[0]
         by_then = [step for step, at in zip(steps, times, strict=True) if at <= cut]
-        if len(then) > len(by_then) or then != by_then[: len(then)] or (cut < times[-1] - 1 and len(then) != len(by_then)):
-            found.append(f"{where}: at {cut} there were {len(then)} points, and {len(by_then)} have a time before")
+        if (
+            len(then) > len(by_then)
+            or then != by_then[: len(then)]
+            or (cut < times[-1] - 1 and len(then) != len(by_then))
+        ):
+            found.append(
+                f"{where}: at {cut} there were {len(then)} points, and {len(by_then)} have a time before"
+            )
     return found
 
 

@@ -10,7 +10,6 @@ no lock and write the manifest in place.
 from __future__ import annotations
 
 import contextlib
-import os
 import random
 import signal
 import subprocess
@@ -19,14 +18,14 @@ import tempfile
 import time
 from pathlib import Path
 
-from acked import DIES_WITH_PARENT, Ack, acks_in, missing, start_writer
+from acked import DIES_WITH_PARENT, acks_in, missing, start_writer
 from campaign import Options, Row, main
 from vitals import look_at
 
 from runstone import Repo
 from runstone_indexer import Indexer
 from runstone_query.verify import verify
-from runstone_writer.errors import MissingRunError, RunstoneError
+from runstone_writer.errors import RunstoneError
 
 PASSES = 600
 SHORT = 8  # passes for each trial of the short form
@@ -128,12 +127,27 @@ class Crowd:
         tools = str(Path(__file__).resolve().parent)
         for name in ("indexer", "indexer 2", "rebuilder", "reader", "holder"):
             status = self.folder / f"{name}.status"
-            arguments = (tools, self.repo, self.acks, name.split()[0], self.options.seed, status, "c" * self.control)
+            arguments = (
+                tools,
+                self.repo,
+                self.acks,
+                name.split()[0],
+                self.options.seed,
+                status,
+                "c" * self.control,
+            )
             command = [sys.executable, "-c", LOOP, *map(str, arguments)]
             self.processes[name] = subprocess.Popen(command, stdout=self.out, stderr=self.out)
         for number in range(2):
             self.processes[f"writer {number}"] = start_writer(
-                self.repo, self.acks, number, points=120, burst=10, pause=0.05, stdout=self.out, stderr=self.out
+                self.repo,
+                self.acks,
+                number,
+                points=120,
+                burst=10,
+                pause=0.05,
+                stdout=self.out,
+                stderr=self.out,
             )
 
     def passes(self) -> int:
@@ -187,7 +201,9 @@ class Crowd:
                 self.failures.append(f"the {name} had {warm[name]} descriptors, and then {count}")
 
     def descriptors(self) -> dict[str, int]:
-        looks = {name: look_at(process.pid, 0) for name, process in self.processes.items() if "writer" not in name}
+        looks = {
+            name: look_at(process.pid, 0) for name, process in self.processes.items() if "writer" not in name
+        }
         return {name: look.descriptors for name, look in looks.items() if look is not None}
 
     def end(self) -> None:
@@ -218,7 +234,12 @@ class Crowd:
 
 
 def crowd(options: Options) -> Row:
-    row = Row("H6", "two indexers, reindex, readers, gc, move", "passes", control="no lock, a manifest written in place")
+    row = Row(
+        "H6",
+        "two indexers, reindex, readers, gc, move",
+        "passes",
+        control="no lock, a manifest written in place",
+    )
     passes = PASSES if options.trials is None else SHORT * options.trials
     for control in (False, True):
         with tempfile.TemporaryDirectory(prefix="runstone-indexers-") as name:

@@ -17,17 +17,17 @@ from typing import Any
 HERE = Path(__file__).resolve()
 sys.path[:0] = [str(HERE.parents[2] / "tests"), str(HERE.parents[2] / "tests" / "property")]
 
-import values
-from campaign import Options, Row, main
-from expressions import Grammar
-from journals import Journal, hash_of, new_repo
+import values  # noqa: E402 - they lie beside the tests
+from campaign import Options, Row, main  # noqa: E402
+from expressions import Grammar  # noqa: E402
 
-from runstone import Repo
-from runstone_indexer import Indexer
-from runstone_query.verify import verify
-from runstone_writer.errors import RunstoneError
-from runstone_writer.layout import Layout
-from runstone_writer.lines import frame_all
+from journals import Journal, hash_of, new_repo  # noqa: E402
+from runstone import Repo  # noqa: E402
+from runstone_indexer import Indexer  # noqa: E402
+from runstone_query.verify import verify  # noqa: E402
+from runstone_writer.errors import RunstoneError  # noqa: E402
+from runstone_writer.layout import Layout  # noqa: E402
+from runstone_writer.lines import frame_all  # noqa: E402
 
 QUERIES = 1000
 RUNS = 60
@@ -48,7 +48,9 @@ def write_runs(layout: Layout, rng: random.Random, first: int, last: int) -> Non
                 journal.tag(rng.choice("ab"), rng.random() < 0.8)
             for step in range(rng.randrange(30)):
                 value = rng.choice([rng.random(), rng.randrange(9), "nan", "inf", 2**60 + 1, -0.0])
-                journal.track(value, rng.choice(["loss", "acc", "a.b"]), step, subset=rng.choice(["train", "val"]))
+                journal.track(
+                    value, rng.choice(["loss", "acc", "a.b"]), step, subset=rng.choice(["train", "val"])
+                )
             if rng.random() < 0.1:
                 journal.prop("archived", True)
             if rng.random() < 0.8:
@@ -69,7 +71,9 @@ def answer(repo: Repo, text: str, entity: str | None) -> Any:
             return [(run.hash, repr(run[...])) for run in repo.query_runs(text, report_mode=0)]
         found = []
         for metric in repo.query_metrics(text, report_mode=0):
-            found.append((metric.run.hash, metric.name, repr(metric.context), repr(metric.values.sparse_list())))
+            found.append(
+                (metric.run.hash, metric.name, repr(metric.context), repr(metric.values.sparse_list()))
+            )
         return found
     except RunstoneError as error:
         return f"{type(error).__name__}: {error}"
@@ -104,7 +108,9 @@ def rebuild(options: Options) -> Row:
         for how, found in answers.items():
             for (text, entity), one, other in zip(asked, truth, found, strict=True):
                 if one != other:
-                    row.failures.append(f"seed {options.seed}, {entity}, {how}: {text} -> {other!r:.300}, not {one!r:.300}")
+                    row.failures.append(
+                        f"seed {options.seed}, {entity}, {how}: {text} -> {other!r:.300}, not {one!r:.300}"
+                    )
         row.trials = len(asked)
         row.figures["matches"] = sum(len(found) for found in truth if isinstance(found, list))
         row.figures["queries with matches"] = sum(bool(found) and isinstance(found, list) for found in truth)

@@ -68,7 +68,17 @@ class Watch:
     def __init__(self, layout: Layout, how: str = "", control: bool = False, before: str = "") -> None:
         self.layout = layout
         self.said = Path(layout.root).parent / f"said-{time.monotonic_ns()}"
-        command = [sys.executable, "-c", WATCH, how, "control" * control, "index", "--watch", "--repo", layout.root]
+        command = [
+            sys.executable,
+            "-c",
+            WATCH,
+            how,
+            "control" * control,
+            "index",
+            "--watch",
+            "--repo",
+            layout.root,
+        ]
         if before:
             command = ["unshare", "-U", "-r", "sh", "-c", before + '; exec "$@"', "sh", *command]
         with self.said.open("wb") as out:
@@ -84,7 +94,9 @@ class Watch:
 
     def wait_for_notifications(self) -> None:
         """Return when it has asked for them."""
-        wait_until(lambda: self.process.poll() is not None or any("inotify" in name for name in self._open_files()))
+        wait_until(
+            lambda: self.process.poll() is not None or any("inotify" in name for name in self._open_files())
+        )
 
     def _open_files(self) -> Iterator[str]:
         with contextlib.suppress(OSError):
@@ -196,7 +208,9 @@ def burst(runs: Runs, rng: random.Random, size: int) -> None:
 
 
 def overflow(options: Options) -> Row:
-    row = Row("H3", "the queue of notifications overflows", "bursts", control="an indexer that trusts notifications")
+    row = Row(
+        "H3", "the queue of notifications overflows", "bursts", control="an indexer that trusts notifications"
+    )
     size, rounds = (BURST, ROUNDS) if options.trials is None else (60, options.trials)
     rng = random.Random(options.seed)
     for number in range(rounds):
@@ -226,7 +240,10 @@ def limits(options: Options) -> Row:
     """No inotify instance is to be had, or no watch: it is said once, and polling does."""
     row = Row("H3", "inotify's limits are reached", "watchers")
     row.skipped = lacking("unshare")
-    if not row.skipped and subprocess.run(["unshare", "-U", "-r", "true"], check=False, capture_output=True).returncode:
+    if (
+        not row.skipped
+        and subprocess.run(["unshare", "-U", "-r", "true"], check=False, capture_output=True).returncode
+    ):
         row.skipped = "user namespaces are not allowed"
     rng = random.Random(options.seed)
     for number in range(0 if row.skipped else options.count(4)):
@@ -241,7 +258,9 @@ def limits(options: Options) -> Row:
 
 def deaths(options: Options) -> Row:
     """The observer's thread dies, its folder is replaced, or the whole repository is moved away and back."""
-    row = Row("H3", "observers die, folders are replaced", "times", control="an indexer that trusts notifications")
+    row = Row(
+        "H3", "observers die, folders are replaced", "times", control="an indexer that trusts notifications"
+    )
     rng = random.Random(options.seed)
     for number in range(options.count(3 * ROUNDS)):
         how = ("dies", "replaced", "moved")[number % 3]
@@ -256,7 +275,7 @@ def deaths(options: Options) -> Row:
                 shutil.rmtree(away)
                 os.mkdir(layout.live)
             elif how == "moved":
-                wait_until(lambda: runs.late() == 0)  # noqa: B023
+                wait_until(lambda: runs.late() == 0)
                 os.rename(layout.root, layout.root + ".away")
                 wait_until(lambda: said in watch.text())  # noqa: B023
                 if os.path.exists(layout.root):

@@ -130,14 +130,18 @@ def kind_of(n: int) -> str:
 def one_run(options: Options) -> Row:
     row = Row("H1", "64 processes write one run", "events", control="two writers of one file")
     rng = random.Random(options.seed)
-    writers, events, rounds = (WRITERS, EVENTS, ROUNDS) if options.trials is None else (8, 120, options.trials)
+    writers, events, rounds = (
+        (WRITERS, EVENTS, ROUNDS) if options.trials is None else (8, 120, options.trials)
+    )
     for number in range(rounds):
         with tempfile.TemporaryDirectory(prefix="runstone-writers-") as folder:
             Repo(folder, init=True)
             where = f"seed {options.seed}, round {number}: "
             found, looks = watched(Path(folder), writers, events, "", rng)
             row.failures += [where + wrong for wrong in found + wrong_in(folder, writers, events)]
-            row.figures["looks of readers and indexers"] = looks + int(row.figures.get("looks of readers and indexers", 0))
+            row.figures["looks of readers and indexers"] = looks + int(
+                row.figures.get("looks of readers and indexers", 0)
+            )
             row.trials += writers * events
     with tempfile.TemporaryDirectory(prefix="runstone-writers-") as folder:
         Repo(folder, init=True)
@@ -146,7 +150,9 @@ def one_run(options: Options) -> Row:
     return row
 
 
-def watched(folder: Path, writers: int, events: int, control: str, rng: random.Random) -> tuple[list[str], int]:
+def watched(
+    folder: Path, writers: int, events: int, control: str, rng: random.Random
+) -> tuple[list[str], int]:
     """Let them write while an indexer and two readers look; return what was wrong, and how often they looked."""
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     command = [sys.executable, "-c", WRITE, str(folder), str(writers), str(events), control]
@@ -189,7 +195,9 @@ def wrong_in(folder: str, writers: int, events: int) -> list[str]:
         verdict = verify(Repo(folder).layout)
         found = [str(problem) for problem in verdict.damage + verdict.index + verdict.tails]
         for index in (True, False):
-            found += [f"index={index}: {wrong}" for wrong in _wrong(Repo(folder, index=index), writers, events)]
+            found += [
+                f"index={index}: {wrong}" for wrong in _wrong(Repo(folder, index=index), writers, events)
+            ]
     except RunstoneError as error:
         return [f"{type(error).__name__}: {error}"]
     return found
@@ -200,7 +208,10 @@ def _wrong(repo: Repo, writers: int, events: int) -> list[str]:
     if run is None:
         return ["the run is gone"]
     found = []
-    of = {kind: [n for n in range(1, events) if kind_of(n) == kind] for kind in ("param", "tag", "record", "image", "common", "loss")}
+    of = {
+        kind: [n for n in range(1, events) if kind_of(n) == kind]
+        for kind in ("param", "tag", "record", "image", "common", "loss")
+    }
     for number in range(writers):
         context = {"w": number}
         loss, image = run.get_metric("loss", context), run.get_image_sequence("image", context)
