@@ -138,18 +138,20 @@ def test_a_repository_that_is_moved_away_is_not_made_again_and_followed_when_it_
     assert_index_is_right(layout)
 
 
-@pytest.mark.parametrize("how", ["refused", "no folder"])
+@pytest.mark.parametrize("how", ["refused", "refused at once", "no folder"])
 def test_without_notifications_it_polls(layout, monkeypatch, caplog, how):
-    if how == "refused":
+    if how != "no folder":
 
         def refuse(*_: Any, **__: Any) -> None:
             raise OSError(errno.EMFILE, "inotify instance limit reached")
 
-        monkeypatch.setattr(module.Observer, "start", refuse)
+        monkeypatch.setattr(
+            *((module.Observer, "start") if how == "refused" else (module, "Observer")), refuse
+        )
     else:
         shutil.rmtree(layout.live)
     with caplog.at_level(logging.WARNING), watching(layout):
-        write_run(layout, 1, hint=how == "refused")
+        write_run(layout, 1, hint=how != "no folder")
         wait_until(lambda: count(layout, hash_of(1)) == 3)
     assert "polling" in caplog.text
     assert_index_is_right(layout)

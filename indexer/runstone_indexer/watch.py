@@ -119,8 +119,8 @@ class Watcher(FileSystemEventHandler):
         return report
 
     def _started_observer(self) -> BaseObserver | None:
-        observer = Observer()
         try:
+            observer = Observer()  # this may be where it asks for an instance
             observer.schedule(self, self._indexer.layout.live, event_filter=[FileCreatedEvent])
             observer.start()
         except OSError as error:  # out of inotify instances, or a file system without them

@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -172,7 +173,7 @@ def check_order(repo: Repo, run: str, writer: str, said: int, where: str) -> lis
         found.append(f"{where}: {len(steps)} points of {said}")
     if steps != list(range(len(steps))) or values != [step * 0.5 for step in steps]:
         found.append(f"{where}: points out of order")
-    if any(after < before for before, after in zip(times, times[1:], strict=False)):
+    if any(after < before for before, after in pairwise(times)):
         found.append(f"{where}: time runs backwards")
     return found
 

@@ -17,17 +17,17 @@ from typing import Any
 HERE = Path(__file__).resolve()
 sys.path[:0] = [str(HERE.parents[2] / "tests"), str(HERE.parents[2] / "tests" / "property")]
 
-import values
-from campaign import Options, Row, main
-from expressions import Grammar
-from journals import Journal, hash_of, new_repo
+import values  # noqa: E402 - they lie beside the tests
+from campaign import Options, Row, main  # noqa: E402
+from expressions import Grammar  # noqa: E402
 
-from runstone import Repo
-from runstone_indexer import Indexer
-from runstone_query.verify import verify
-from runstone_writer.errors import RunstoneError
-from runstone_writer.layout import Layout
-from runstone_writer.lines import frame_all
+from journals import Journal, hash_of, new_repo  # noqa: E402
+from runstone import Repo  # noqa: E402
+from runstone_indexer import Indexer  # noqa: E402
+from runstone_query.verify import verify  # noqa: E402
+from runstone_writer.errors import RunstoneError  # noqa: E402
+from runstone_writer.layout import Layout  # noqa: E402
+from runstone_writer.lines import frame_all  # noqa: E402
 
 QUERIES = 1000
 RUNS = 60

@@ -50,6 +50,7 @@ SPACE_MIB = 256
 LOOK_SECONDS = 5.0
 SAY_SECONDS = 180.0
 RECOVERY_SECONDS = 60.0
+LOUD = 2**22  # bytes that the control keeps of each answer in the short form
 LEAK_MIB = 48  # that the control has kept at the end
 
 INDEX = DIES_WITH_PARENT + "import sys; sys.argv[0] = 'runstone'; from runstone.cli import main; main()"
@@ -64,7 +65,7 @@ from acked import acks_in, missing
 from runstone import Repo
 path, acks, status, seed, pause, leak = sys.argv[2:8]
 acks, pause, leak, rng = Path(acks), float(pause), int(leak), random.Random(seed)
-repo, kept, asked = Repo(path), [], 0
+repo, kept, asked, LOUD = Repo(path), [], 0, 2**22
 full = 0.0
 
 def ask():
@@ -117,9 +118,9 @@ while True:
                 continue  # a run that was collected while it was read: compare() holds what matters
             print(f"the reader: {type(error).__name__}: {error}", flush=True)
     asked += 1
-    if leak:
+    if leak and (leak != LOUD or len(kept) < 200):
         kept.append(bytearray(os.urandom(1)) * leak)
-        kept += [os.open("/dev/null", os.O_RDONLY)] if asked % 8 == 0 else []
+        kept += [os.open("/dev/null", os.O_RDONLY)] if asked % 8 == 0 or leak == LOUD else []
     with open(status, "w") as file:
         file.write(str(asked))
     time.sleep(max(pause, 2 * (time.monotonic() - began)))
@@ -172,7 +173,8 @@ class Soak:
         else:
             pause = (2.0 if name == "visitor" else 1.0) if self.is_long else 0.05
             asked = self.seconds / max(pause, 0.1)  # at the least; a query takes its time too
-            leak = int(LEAK_MIB * 2**20 / asked) if name == "control" else 0
+            leak = int(LEAK_MIB * 2**20 / asked) if self.is_long else LOUD
+            leak *= name == "control"
             tools = str(Path(__file__).resolve().parent)
             arguments = (
                 tools,
@@ -361,6 +363,10 @@ class Soak:
         names = ["indexer", "reader", "visitor", "control", *(f"writer{n}" for n in range(WRITERS))]
         for name in names:
             self.start(name)
+        deadline = time.monotonic() + 120
+        while len(list(self.folder.glob("*.status"))) < 3 and time.monotonic() < deadline:
+            time.sleep(0.1)
+        self.began = time.monotonic()
         filled = said = retired = 0.0
         for at, name, kill in [*self.plan(), (self.seconds, "", False)]:
             while self.now < at:

@@ -47,8 +47,10 @@ how, control = sys.argv[1:3]
 del sys.argv[1:3]
 from runstone_indexer import watch
 watch.SWEEP_SECONDS = 5.0
-if control:
+if control:  # what begins a run is a notification of it, and nothing else
     watch.POLL_SECONDS = 1e9
+    real = watch.Watcher.on_any_event
+    watch.Watcher.on_any_event = lambda self, e: None if ".nothing-" in str(e.src_path) else real(self, e)
 if how == "dies":
     def fall(*_):
         raise OSError("a fault in the observer")
@@ -273,7 +275,7 @@ def deaths(options: Options) -> Row:
                 shutil.rmtree(away)
                 os.mkdir(layout.live)
             elif how == "moved":
-                wait_until(lambda: runs.late() == 0)  # noqa: B023
+                wait_until(lambda: runs.late() == 0)
                 os.rename(layout.root, layout.root + ".away")
                 wait_until(lambda: said in watch.text())  # noqa: B023
                 if os.path.exists(layout.root):
