@@ -1,5 +1,6 @@
 """The manifest: whole and as it was written, or not there at all."""
 
+import errno
 import os
 import shutil
 import sys
@@ -150,3 +151,20 @@ def test_a_copy_on_a_file_system_without_an_id_has_another_home(layout, monkeypa
     monkeypatch.setattr(module.os, "statvfs", lambda path: NoId)
     copy = Layout(str(shutil.copytree(layout.root, tmp_path / "copy" / ".runstone")))
     assert home_of(copy)[0] != home_of(layout)[0]
+
+
+@pytest.mark.parametrize(("times", "found"), [(1, True), (module.READ_ATTEMPTS, False)])
+def test_a_manifest_that_another_host_replaces_while_it_is_read_is_read_again(
+    layout, monkeypatch, times, found
+):
+    publish(layout, full(layout))
+    opened = []
+
+    def stale(path, mode):
+        opened.append(path)
+        if len(opened) <= times:
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), path)
+        return open(path, mode)
+
+    monkeypatch.setattr(module, "open", stale, raising=False)
+    assert (read_manifest(layout) is not None) is found

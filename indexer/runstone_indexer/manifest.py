@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
@@ -12,6 +13,7 @@ from runstone_writer.layout import Layout, write_whole
 from runstone_writer.lines import frame, holds
 
 INDEX_FORMAT = 1
+READ_ATTEMPTS = 5
 
 Entry = dict[str, Any]  # a file of columns: name, size, and where each column is
 Row = list[Any]  # a problem: path, start, end, reason
@@ -63,11 +65,7 @@ def manifest_path(layout: Layout) -> str:
 
 def read_manifest(layout: Layout) -> Manifest | None:
     """Return the published manifest; None if there is none that can be used (then the logs are read)."""
-    try:
-        with open(manifest_path(layout), "rb") as file:
-            data = file.read()
-    except OSError:
-        return None
+    data = _read(manifest_path(layout))
     if not holds(data, 0):  # not a whole one, or not as it was written
         return None
     try:
@@ -81,6 +79,18 @@ def read_manifest(layout: Layout) -> Manifest | None:
     for row in manifest.damage + manifest.waiting:
         row[0] = os.path.join(layout.root, row[0])
     return manifest
+
+
+def _read(path: str) -> bytes:
+    """Return what is in the file; nothing if it cannot be read."""
+    for _ in range(READ_ATTEMPTS):
+        try:
+            with open(path, "rb") as file:
+                return file.read()
+        except OSError as error:
+            if error.errno != errno.ESTALE:  # on NFS: it was replaced between the two calls
+                break
+    return b""
 
 
 def publish(layout: Layout, manifest: Manifest) -> None:
