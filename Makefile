@@ -8,7 +8,7 @@ TORCH := $(if $(filter Linux,$(shell uname)),torch==2.13.0+cpu,torch)
 TORCH_PIP := $(TORCH_VENV)/bin/python -m pip --disable-pip-version-check --no-input install --quiet
 PYTEST := $(BIN)/python -m pytest -n auto --dist loadfile
 
-.PHONY: help demo examples examples-without-torch test check upstream bench bench-large crash fuzz wheel clean
+.PHONY: help demo examples examples-without-torch test check upstream bench bench-large crash crash-nfs fuzz wheel clean
 help:
 	@echo "make demo    train a sweep, kill a run, index, query, check the claims (leaves ./demo-repo)"
 	@echo "make examples  run the scripts in examples/ (leaves ./example-repo; PyTorch comes into $(TORCH_VENV))"
@@ -16,6 +16,7 @@ help:
 	@echo "make check   ruff, mypy --strict, house rules"
 	@echo "make upstream  run Aim's own tests against Runstone (AIM_SDIST=archive where there is no network)"
 	@echo "make crash   the long crash campaign (minutes)"
+	@echo "make crash-nfs  the campaigns on two NFS clients, in a virtual machine (half an hour; needs QEMU)"
 	@echo "make fuzz    hostile and random queries by the thousand (minutes)"
 	@echo "make bench   speed against Aim, side by side (minutes; installs Aim into its own environment)"
 	@echo "make bench-large  the same questions to 100,000 runs (Runstone alone)"
@@ -78,6 +79,11 @@ crash: $(VENV)/stamp-dev
 	@echo "==> running the crash campaign"
 	@$(BIN)/python tools/crash/sigkill.py
 	@$(BIN)/python tools/crash/damage.py
+
+# No rights are needed, and nothing is downloaded; what has to be installed is said where it is missing.
+crash-nfs: $(VENV)/stamp-dev
+	@echo "==> running the campaigns on two NFS clients"
+	@$(BIN)/python tools/crash/nfs.py
 
 fuzz: $(VENV)/stamp-dev
 	@echo "==> throwing random questions at the sandbox and the prefilter"

@@ -1,5 +1,6 @@
 """The manifest: whole and as it was written, or not there at all."""
 
+import errno
 import os
 import shutil
 import sys
@@ -196,3 +197,20 @@ def test_a_manifest_that_is_a_link_or_no_file_is_as_good_as_none(layout, tmp_pat
     path.unlink()
     os.mkfifo(path)
     assert read_manifest(layout) is None
+
+
+@pytest.mark.parametrize(("times", "found"), [(1, True), (module.READ_ATTEMPTS, False)])
+def test_a_manifest_that_another_host_replaces_while_it_is_read_is_read_again(
+    layout, monkeypatch, times, found
+):
+    publish(layout, full(layout))
+    opened, open_file = [], module.open_file
+
+    def stale(path):
+        opened.append(path)
+        if len(opened) <= times:
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), path)
+        return open_file(path)
+
+    monkeypatch.setattr(module, "open_file", stale)
+    assert (read_manifest(layout) is not None) is found

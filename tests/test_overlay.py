@@ -21,11 +21,13 @@ from journals import (
     records,
     write_run,
 )
+from runstone_indexer.discovery import RunFolder, look_into
 from runstone_indexer.generation import Generation, open_generation
 from runstone_indexer.indexer import Indexer
 from runstone_query import overlay as module
 from runstone_query.overlay import OLDER_GENERATIONS, Overlay, Tail
 from runstone_query.verify import compare
+from runstone_writer import reader as reading_end
 from runstone_writer.layout import Layout
 from runstone_writer.state import RunState
 
@@ -345,3 +347,36 @@ def test_a_writer_whose_log_has_no_line_yet_is_known_with_an_index_and_without(l
     assert_same_answers(layout)
     index(layout)
     assert_same_answers(layout)
+
+
+def test_zeros_that_are_filled_without_a_log_getting_longer_are_read_then(layout, monkeypatch):
+    journal = write_run(layout, 1, points=9, end=False)
+    whole = Path(journal.path).read_bytes()
+    at = len(whole) // 2
+    reader = Reader(layout)
+    monkeypatch.setattr(reading_end, "is_remote", lambda device: True)  # another host is writing
+    Path(journal.path).write_bytes(whole[:at] + bytes(40) + whole[at + 40 :])
+    partly = reader.fresh()[hash_of(1)]
+    assert partly.problems == []
+    assert partly.is_fresh
+    assert len(values(partly)) < 9
+    with Indexer(layout) as indexer:
+        indexer.run_once()
+        Path(journal.path).write_bytes(whole)
+        assert len(values(reader.fresh()[hash_of(1)])) == 9
+        indexer.run_once(full=False)
+    assert_index_is_right(layout)
+
+
+def test_a_log_that_is_not_in_a_listing_yet_is_not_taken_for_lost(layout):
+    write_run(layout, 1, end=False)
+    later = Journal(layout, hash_of(1), 2)
+    later.track(9.0, "loss", 9)
+    index(layout)
+    generation = open_generation(layout)
+    folder = look_into(layout, hash_of(1))
+    old = RunFolder({name: size for name, size in folder.sizes.items() if name != Path(later.path).name}, [])
+    tail = Tail(layout, hash_of(1), generation)
+    tail.update(old)  # what a host sees that has not asked the file server for a while
+    assert tail.problems == []
+    assert values(tail)[-1] == 9.0

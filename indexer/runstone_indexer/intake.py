@@ -213,7 +213,7 @@ class Intake:
         if reading.unread:
             self.refused[run] = in_use
         waiting = reading.unread + [p for p in reading.tails if not self._may_go_on(run, p.path)]
-        if waiting or reading.tails:
+        if (waiting or reading.tails) and not reading.unfilled:
             self._left[run] = folder.sizes
         self._problems.add_damage(reading.damage)
         self.found += reading.damage

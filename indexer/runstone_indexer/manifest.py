@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from dataclasses import dataclass, field, fields, replace
@@ -13,6 +14,7 @@ from runstone_writer.layout import Layout, is_link, open_file, write_whole
 from runstone_writer.lines import frame, holds
 
 INDEX_FORMAT = 1
+READ_ATTEMPTS = 5
 
 LONGEST = 64 * 1024 * 1024  # bytes; that of a million runs has less than one
 _MOST_RUNS = 2**31  # a number has 31 bits in the keys of series
@@ -72,11 +74,7 @@ def read_manifest(layout: Layout) -> Manifest | None:
     """Return the published manifest; None if there is none that can be used (then the logs are read)."""
     if is_link(layout.index) or is_link(index_folder(layout)):
         return None
-    try:
-        with open(open_file(manifest_path(layout)), "rb") as file:
-            data = file.read(LONGEST + 1)
-    except OSError:
-        return None
+    data = _read(manifest_path(layout))
     if len(data) > LONGEST or not holds(data, 0):  # not a whole one, or not as it was written
         return None
     try:
@@ -143,6 +141,18 @@ def _is_column(described: Any, size: int) -> bool:
         and _is_count(offset)
         and offset + length * int(known[1]) <= size
     )
+
+
+def _read(path: str) -> bytes:
+    """Return what is in the file; nothing if it cannot be read."""
+    for _ in range(READ_ATTEMPTS):
+        try:
+            with open(open_file(path), "rb") as file:
+                return file.read(LONGEST + 1)
+        except OSError as error:
+            if error.errno != errno.ESTALE:  # on NFS: it was replaced between the two calls
+                break
+    return b""
 
 
 def publish(layout: Layout, manifest: Manifest) -> None:

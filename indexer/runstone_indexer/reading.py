@@ -27,6 +27,7 @@ class Reading:
     damage: list[Problem] = field(default_factory=list)  # in bytes that were read: not met again
     unread: list[Problem] = field(default_factory=list)  # logs that could not be read this time
     tails: list[Problem] = field(default_factory=list)  # lines that are not complete: being written, or torn
+    unfilled: bool = False  # a tail may be completed without its file getting longer
     bytes_read: int = 0
     started_over: bool = False
 
@@ -64,21 +65,24 @@ def _read(layout: Layout, reading: Reading, folder: RunFolder, ends: dict[str, i
             reading.damage.append(Problem(layout.run_folder(state.run), 0, 0, str(error)))
 
     done = replay(layout, state, list(folder.sizes), sink, ends=ends)
-    reading.tails, reading.bytes_read = done.tails, done.bytes_read
+    reading.tails, reading.unfilled, reading.bytes_read = done.tails, done.unfilled, done.bytes_read
     for problem in done.problems:
         (reading.unread if _is_unread(state, problem) else reading.damage).append(problem)
     return done
 
 
 def _lost_log(layout: Layout, state: RunState, folder: RunFolder) -> list[Problem] | None:
-    """A log that has been read and is not there any more."""
+    """A log that has been read and is not there any more.
+
+    One that another host has begun need not be in this host's listing of the folder yet: so it is asked for by name.
+    """
     for writer in state.writers.values():
         for part, (offset, *_) in enumerate(writer.parts):
             name = log_name(writer.writer, part)
-            if offset and name not in folder.sizes:
+            path = layout.log_path(state.run, name)
+            if offset and name not in folder.sizes and not os.path.exists(path):
                 # Without any log the run was taken away on purpose: that is nobody's damage.
                 reason = "the log is missing, and had been read"
-                path = layout.log_path(state.run, name)
                 return [Problem(path, 0, offset, reason)] if folder.sizes else []
     return None
 

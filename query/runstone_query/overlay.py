@@ -105,7 +105,8 @@ class Tail:
         self._has_news = (
             self._has_news or reading.bytes_read > 0 or not is_known
         )  # a log without a line is news
-        self._read_to, self._seen, self._proven = (len(folder.sizes), reading.extent), folder.extent, True
+        self._read_to, self._proven = (len(folder.sizes), reading.extent), True
+        self._seen = NOTHING if reading.unfilled else folder.extent
         if not reading.extent:  # writers of whom nothing has been read yet do not make a run
             self.state = RunState(self.state.run)
 

@@ -50,6 +50,7 @@ class Batch:
     damage: list[Damage] = field(default_factory=list)
     position: Position = START
     tail: int = 0  # bytes behind `position` that are not (yet) an intact line
+    unfilled: bool = False  # that tail may become one without the file getting longer: see _may_be_filled
     more: bool = False  # there was more than one chunk's worth
     replaced: bool = False  # the file is not the one that was read before: this is the new one from its start
 
@@ -107,6 +108,7 @@ def _read(fd: int, position: Position, chunk: int, end: int | None) -> Batch:
     else:
         batch.more = not covered
     batch.tail = max(size - batch.position.offset, 0)
+    batch.unfilled = batch.tail > 0 and _may_be_filled(fd, batch.tail)
     return batch
 
 

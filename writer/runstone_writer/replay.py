@@ -59,6 +59,7 @@ class Replay:
     tails: list[Problem] = field(
         default_factory=list
     )  # where those bytes are: damage once the writer is dead
+    unfilled: bool = False  # a tail may be completed without its file getting longer
     stale: bool = False  # the logs are not those that the state was made from: make it again, from nothing
 
 
@@ -191,6 +192,7 @@ class _Replaying:
                 continue
             path, start = self._path(writer, part), batch.position.offset
             self.done.bytes_left += batch.tail
+            self.done.unfilled |= batch.unfilled
             if batch.tail:
                 reason = f"torn tail of {batch.tail} bytes"
                 self.done.tails.append(Problem(path, start, start + batch.tail, reason))
