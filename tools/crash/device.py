@@ -15,6 +15,7 @@ Control: a writer that asks for the fsync of the same file again until it succee
 from __future__ import annotations
 
 import contextlib
+import os
 import random
 import subprocess
 import sys
@@ -173,7 +174,7 @@ def refusals(kind: str, options: Options) -> Row:
             row.trials += 1
             heard += noticed
             row.failures += [f"seed {seed}, {kind}: {what}" for what in wrong]
-        row.figures["trials in which the log heard of it"] = heard
+        row.figures["trials that the file system came through, and the log heard of"] = heard
         for trial in range(min(max(row.trials // 3, 3), 10)):
             wrong, _ = one_refusal(disk, device, options.seed * 1000 + 500 + trial, ask_again)
             row.controls += 1
@@ -222,6 +223,8 @@ def one_refusal(
     wrong += [f"warned {heard.count(line)} times: {line}" for line in set(heard) if heard.count(line) > 1]
     disk.unmount()
     disk.mount()
+    if not is_readable(disk):  # the device has refused what the file system itself had to store
+        return [], False
     parts = len(list((root / ".runstone" / "logs").rglob("*.jsonl")))
     if parts > 12:
         wrong.append(f"the log is in {parts} parts, after a few seconds of refusal")
@@ -238,6 +241,18 @@ def one_refusal(
     else:
         wrong += list(filter(None, found.read_text().split("\0")))
     return wrong, bool(writer.shared["failed"])
+
+
+def is_readable(disk: Disk) -> bool:
+    """Whether the file system has come through: each folder and each name in it can be looked at."""
+    faults: list[OSError] = []
+    try:
+        for folder, _, files in os.walk(disk.mounted, onerror=faults.append):
+            for name in files:
+                os.stat(os.path.join(folder, name))
+    except OSError as error:
+        faults.append(error)
+    return not faults
 
 
 CAMPAIGNS = {kind: partial(refusals, kind) for kind in SYSTEMS}
