@@ -104,11 +104,8 @@ def test_a_script_out_of_descriptors_goes_on_without_its_artifact(tmp_path, monk
         return real(path, *args, **options)
 
     with Run(repo=tmp_path, **QUIET) as run:
-        with (
-            monkeypatch.context() as patch,
-            pytest.warns(RuntimeWarning, match="was not stored: Too many open"),
-        ):
-            patch.setattr("builtins.open", fail)
+        monkeypatch.setattr("builtins.open", fail)
+        with pytest.warns(RuntimeWarning, match="was not stored: Too many open"):
             run.log_artifact(__file__, "test", block=True)
         assert run.artifacts["test"].error is not None
 
