@@ -95,6 +95,21 @@ def test_an_artifact_is_stored_when_the_runs_own_folder_cannot_be_read(tmp_path,
         assert run.artifacts["test"].error is None
 
 
+def test_a_script_out_of_descriptors_goes_on_without_its_artifact(tmp_path, monkeypatch):
+    real = open
+
+    def fail(path: Any, *args: Any, **options: Any) -> Any:
+        if path == __file__:
+            raise OSError(errno.EMFILE, "Too many open files", path)
+        return real(path, *args, **options)
+
+    with Run(repo=tmp_path, **QUIET) as run:
+        monkeypatch.setattr("builtins.open", fail)
+        with pytest.warns(RuntimeWarning, match="was not stored: Too many open"):
+            run.log_artifact(__file__, "test", block=True)
+        assert run.artifacts["test"].error is not None
+
+
 def test_a_run_that_cannot_be_looked_for_is_not_said_to_be_missing(tmp_path, monkeypatch):
     with Run(repo=tmp_path, **QUIET) as run:
         pass

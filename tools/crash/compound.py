@@ -63,6 +63,7 @@ def resumed(draw: random.Random, place: Path, nursery: Nursery, task: Callable[.
         first.code, first.error = 0, ""
         # The second one has given another name, and stored another artifact.
         first.said = [what for what in first.said if what[0] not in ("name", "artifact")]
+        first.warnings += [text for text in second.warnings if "what run" in text]
         found += check_training(place, first)
     return [f"{kill} and then {fault}: {text}" for text in found]
 

@@ -386,7 +386,9 @@ def index_while_watching(say: Say, orders: Orders, repo: str, how: str, ends: bo
     del how
     impatient()
     compaction.FAN_OUT = 1
+    orders.lift()  # a repository whose version cannot be read is not opened at all
     layout = open_repo(repo)
+    orders.arm()
     watcher = watch.Watcher(Indexer(layout))
     failed: list[BaseException] = []
 

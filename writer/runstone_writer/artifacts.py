@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,9 @@ from .values import decode, encode
 if TYPE_CHECKING:
     from .layout import Layout
     from .uploads import Uploads
+
+# Nobody's mistake: storing the file says what became of it, and training goes on.
+_PASSING = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.ESTALE)
 
 
 class Artifact:
@@ -111,9 +115,10 @@ class Artifacts(Properties):
             with open(source, "rb"):
                 pass
         except OSError as error:
-            raise UsageError(
-                f"cannot read the artifact {source}: {error.strerror}", hint="Give the path of a file."
-            ) from error
+            if error.errno not in _PASSING:
+                raise UsageError(
+                    f"cannot read the artifact {source}: {error.strerror}", hint="Give the path of a file."
+                ) from error
         uploads.put(name, source, self.artifacts_uri, block=block)
 
     def log_artifacts(

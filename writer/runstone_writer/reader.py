@@ -6,6 +6,7 @@ tail means "not yet": it is left for the next call. The same code replays a dead
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from dataclasses import dataclass, field
@@ -67,7 +68,8 @@ def read_log(
     try:
         return _read(fd, position, chunk, end)
     finally:
-        os.close(fd)
+        with contextlib.suppress(OSError):  # what was read is proven, whatever closing says
+            os.close(fd)
 
 
 def read_between(path: str, start: int, end: int, *, chunk: int = CHUNK_BYTES) -> Iterator[Batch]:
@@ -85,7 +87,8 @@ def read_between(path: str, start: int, end: int, *, chunk: int = CHUNK_BYTES) -
                 _step_over(batch, data, position)
             position = batch.position
     finally:
-        os.close(fd)
+        with contextlib.suppress(OSError):  # what was read is proven, whatever closing says
+            os.close(fd)
 
 
 def _read(fd: int, position: Position, chunk: int, end: int | None) -> Batch:
