@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from runstone_indexer import columns as module
-from runstone_indexer.columns import ALIGNMENT, CRCS, Columns, DamagedColumnsError, remove_columns, write_columns
+from runstone_indexer.columns import (
+    ALIGNMENT,
+    CRCS,
+    Columns,
+    DamagedColumnsError,
+    remove_columns,
+    write_columns,
+)
 
 TABLE = {
     "whole": np.arange(10, dtype=np.int64),
