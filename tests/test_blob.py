@@ -90,7 +90,7 @@ def write(path, data):
         (lambda path: write(path, b""), "has 0 bytes in place of 3"),
         (lambda path: write(path, b"abcd"), "has 4 bytes in place of 3"),
         (lambda path: write(path, b"abd"), "content is not what its name says"),
-        (lambda path: (os.unlink(path), os.mkdir(path)), "cannot be read: Is a directory"),
+        (lambda path: (os.unlink(path), os.mkdir(path)), "cannot be read: not a file"),
         (lambda path: (os.unlink(path), os.symlink("/etc/passwd", path)), "cannot be read"),
     ],
 )

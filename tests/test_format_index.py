@@ -106,7 +106,7 @@ def test_the_fields_of_the_manifest_are_those_of_the_page(layout: Layout) -> Non
     assert list(documented) == ["format", *(field.name for field in fields(Manifest)), "crc"]
     for name, kind in documented.items():
         assert isinstance(data[name], JSON_TYPES[kind]), name
-    assert list(data["states"][0]) == ["file", "size", "columns"]
+    assert list(data["states"][0]) == ["file", "size", "columns", "crc"]
     path, start, end, reason = data["waiting"][0]
     assert path.startswith("logs/")
     assert end - start == 5
@@ -120,6 +120,7 @@ def dtype_name(dtype: np.dtype[Any]) -> str:
 def test_the_columns_of_state_files_are_those_of_the_page(generation: Generation) -> None:
     for entry in generation.manifest.states:
         found = [[name, dtype_name(np.dtype(dtype))] for name, (dtype, *_) in entry["columns"].items()]
+        assert found.pop() == ["crc", "uint32"]
         assert found == [row[:2] for row in rows("State files")]
     assert [row[0] for row in rows("State files")] == [
         *states.COLUMNS, *table.COLUMNS, *labels.COLUMNS, *summaries.COLUMNS
@@ -129,6 +130,7 @@ def test_the_columns_of_state_files_are_those_of_the_page(generation: Generation
 def test_the_columns_of_series_files_are_those_of_the_page(generation: Generation) -> None:
     for entry in generation.manifest.series:
         found = [[name, np.dtype(dtype).name] for name, (dtype, *_) in entry["columns"].items()]
+        assert found.pop() == ["crc", "uint32"]
         assert found == [row[:2] for row in rows("Series files")]
     assert [row[0] for row in rows("Series files")] == list(series.COLUMNS)
 

@@ -220,7 +220,7 @@ def test_a_folder_in_place_of_a_log_is_a_problem(tmp_path, health):
     folder = log_of(tmp_path, killed).with_name("00000000001-000000000001.jsonl")
     ((path, start, _, reason),) = found(health(folder.mkdir))
     assert (path, start) == (folder, 0)
-    assert "directory" in reason
+    assert "not a log" in reason
 
 
 def test_a_problem_that_was_mended_is_one_no_longer(tmp_path, health):

@@ -1,6 +1,5 @@
 """State files: a run's state as it was, found by number and by hash."""
 
-import contextlib
 import math
 import sys
 import zlib
@@ -123,13 +122,12 @@ def test_the_flags_say_what_can_be_said_without_the_state(tmp_path):
 def test_a_flipped_bit_in_any_byte_of_a_state_is_noticed_when_it_is_read(tmp_path):
     file = written(tmp_path, [StateRow(0, plain("a")), StateRow(1, plain("b"))])
     path, offset = tmp_path / "states-1.npz", file._columns.entry["columns"]["state"][2]
-    data, size, expected = path.read_bytes(), int(file.column("end")[1]), file.blob(0)
+    data, size = path.read_bytes(), int(file.column("end")[1])
     for at in range(offset, offset + size):
         path.write_bytes(data[:at] + bytes([data[at] ^ 1 << at % 8]) + data[at + 1 :])
         broken = StateFile(Columns(str(tmp_path), file._columns.entry))
-        assert broken.load(1).state.run == "b"
-        with contextlib.suppress(DamagedColumnsError):
-            assert broken.blob(0) == expected  # a bit of zlib's header that means nothing
+        with pytest.raises(DamagedColumnsError):
+            broken.blob(0)
     path.write_bytes(data)
 
 

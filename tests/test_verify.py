@@ -203,7 +203,9 @@ def test_a_run_that_is_indexed_and_gone_is_told(layout):
         write_run(layout, number)
     index(layout)
     shutil.rmtree(layout.run_folder(hash_of(1)))
-    assert [problem.reason for problem in verify(layout).index] == ["indexed, and not there any more"]
+    assert [problem.reason for problem in verify(layout).index] == [
+        "indexed, and not there any more: 6 points"
+    ]
 
 
 @pytest.mark.parametrize("told", ["by the index", "by a hint"])
