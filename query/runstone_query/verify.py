@@ -13,7 +13,7 @@ from runstone_indexer.columns import Columns
 from runstone_indexer.discovery import hinted, sweep
 from runstone_indexer.generation import Generation, fault_of, open_generation
 from runstone_indexer.manifest import index_folder
-from runstone_indexer.parameters import damaged_file
+from runstone_indexer.parameters import damaged_file, stamp_of
 from runstone_writer.errors import CorruptionError
 from runstone_writer.layout import Layout, is_safe_hash, shard
 from runstone_writer.media.blob import StoredBlob
@@ -256,8 +256,9 @@ def _at_one_place(one: Tail, other: Tail) -> bool:
 def _verify_runs(layout: Layout, runs: set[str], generation: Generation, verdict: Verdict) -> None:
     """Compare which runs there are: in the logs, in the state files and in the Tantivy index."""
     documents = dict(zip(*(found.tolist() for found in generation.parameters.documents()), strict=True))
-    is_newer = generation.parameters.stamp != generation.manifest.parameters
     pointed_to = hinted(layout)
+    # Asked for last: the stamp that a reader knows is older than what it has, if an indexer committed meanwhile.
+    is_newer = stamp_of(generation.parameters.folder) != generation.manifest.parameters
     for file, rows in generation.locate(None):
         for row in rows.tolist():
             run, number = file.hash(row), int(file.run[row])

@@ -100,8 +100,9 @@ class Watch:
 
     def _open_files(self) -> Iterator[str]:
         with contextlib.suppress(OSError):
-            for entry in os.scandir(f"/proc/{self.process.pid}/fd"):
-                yield os.readlink(entry.path)
+            folder = f"/proc/{self.process.pid}/fd"
+            for name in os.listdir(folder):
+                yield os.readlink(os.path.join(folder, name))
 
     def end(self) -> list[str]:
         """End it as Ctrl-C does; return what was wrong with that."""
