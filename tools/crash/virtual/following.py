@@ -56,9 +56,11 @@ def begin_runs(say: Callable[[Any], None], repo: Path) -> None:
 
 
 def watch(say: Callable[[Any], None], repo: Path, poll: float) -> None:
-    """Keep the index up to date until told to stop."""
+    """Keep the index up to date until told to stop; say when it was for the first time, and whenever that did
+    something.
+    """
     watching.POLL_SECONDS = poll
-    watcher = watching.Watcher(Indexer(repo))
+    watcher = watching.Watcher(Indexer(repo), on_pass=lambda report: say("passed"))
     signal.signal(signal.SIGTERM, lambda *_: watcher.stop())
     say("ready")
     watcher.run()

@@ -25,7 +25,7 @@ from virtual.trial import (
     note,
 )
 
-RUNS, POINTS, ASKED = 4, 4000, 12
+RUNS, POINTS, ASKED = 3, 2000, 12
 
 
 def fill(say: Callable[[Any], None], repo: Path, first: int, runs: int) -> None:
@@ -231,7 +231,12 @@ def _two_indexers(trial: Trial, version: str, *, forgetful: bool) -> tuple[list[
     over = Path("/run") / f"{trial.name}-{forgetful}"
     source = Child("a", begin_many, trial.at("a"), over)
     watchers = [Child(client, watch_alone, trial.at(client), forgetful) for client in CLIENTS]
-    source.wait_for(40, LONG)
+    source.wait_for(20, LONG)
+    for child in watchers:
+        child.wait_for(2, LONG)  # "ready", and "passed" or, if it was refused, "busy"
+    source.wait_for(len(source.said) + 10, LONG)
+    said = (trial.at("server") / ".runstone/index/v1/lock").read_bytes()
+    note(f"the lock says {said!r}; {[child.said for child in watchers]}")
     over.touch()
     trial.fail(source.end(LONG))
     wrong = []
@@ -265,10 +270,10 @@ def indexers(row: Row, version: str, seed: int, trials: int) -> None:
             trial.fail(what)
         if busy != 1:
             trial.fail(f"{busy} of two indexers were refused")
-        row.trials += 40
-        note(f"{busy} refused, {len(wrong)} wrong")
+        row.trials += 30
+        note(f"{busy} refused, {wrong[:3]}")
         holder = Child("a", watch_alone, trial.at("a"), False)
-        holder.wait_for(1, LONG)
+        holder.wait_for(2, LONG)
         holder.kill()
         holder.gone(LONG)
         began = time.monotonic()
