@@ -12,7 +12,7 @@ from runstone_indexer.indexer import Indexer
 from runstone_query.overlay import Overlay, Tail
 from runstone_query.verify import compare, verify
 from runstone_writer.layout import Layout, log_name, open_repo
-from runstone_writer.lines import chain_after, frame
+from runstone_writer.lines import LOG_FORMAT, chain_after, frame, key_of
 from runstone_writer.values import encode
 
 EPOCH_MS = 1_795_000_000_000
@@ -45,13 +45,16 @@ class Journal:
         if hint:
             Path(self.hint).touch()
         os.makedirs(os.path.dirname(self.path), exist_ok=True)
-        self.event("log", format=1, run=run, writer=self.writer, part=part, kind=kind, host="here", pid=1)
+        self.event(
+            "log", format=LOG_FORMAT, run=run, writer=self.writer, part=part, kind=kind, host="here", pid=1
+        )
 
     def line(self, body: bytes) -> None:
         """Append a line, given up to where its CRC's digits go."""
         data = Path(self.path).read_bytes() if os.path.exists(self.path) else b""
         last = data[data.rfind(b"\n", 0, max(len(data) - 1, 0)) + 1 :]
-        self.raw(frame(body, chain_after(last) or 0 if data else 0)[0])
+        key = key_of(self.run, os.path.basename(self.path))
+        self.raw(frame(body, chain_after(last, key) or 0 if data else 0, key)[0])
 
     def raw(self, data: bytes) -> None:
         with open(self.path, "ab") as file:

@@ -14,7 +14,7 @@ from journals import Journal, new_repo
 from runstone_writer import cut
 from runstone_writer.cut import cut_at
 from runstone_writer.layout import writer_time
-from runstone_writer.lines import chain_after, frame, holds
+from runstone_writer.lines import NO_KEY, chain_after, frame, holds
 
 
 def write(path, rows):
@@ -142,7 +142,7 @@ def test_a_large_log_is_not_read_to_find_the_place(tmp_path):
             return self._file.fileno()
 
     with path.open("rb") as file:
-        assert cut._cut(Counting(file), 70_000) == ends[70_000]
+        assert cut._cut(Counting(file), NO_KEY, 70_000) == ends[70_000]
     assert sum(read) < path.stat().st_size / 20
 
 

@@ -12,7 +12,7 @@ import pytest
 from runstone_writer.cargo import WAITING_LIMIT as BLOBS_LIMIT
 from runstone_writer.kinds import PLAIN
 from runstone_writer.layout import LOG_SUFFIX, log_name, open_repo
-from runstone_writer.lines import LINE_LIMIT, LOG_FORMAT
+from runstone_writer.lines import LINE_LIMIT, LOG_FORMAT, key_of
 from runstone_writer.log import CHECKPOINT_BYTES, UNSYNCED_LIMIT, WAITING_LIMIT, LogWriter
 from runstone_writer.media.audio import Audio
 from runstone_writer.media.custom import BUILT_IN, INLINE_LIMIT, RESERVED, CustomObject
@@ -33,9 +33,11 @@ pytestmark = pytest.mark.checkout
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs/format/log.md").read_text() if (ROOT / "docs").exists() else ""
-GOLDEN = Path(__file__).parent / "golden/log-v1.jsonl"
-NOTES = Path(__file__).parent / "golden/notes-v1.jsonl"
-PARTS = [Path(__file__).parent / "golden" / name for name in ("parts-v1.jsonl", "parts-v1.1.jsonl")]
+FOLDER = Path(__file__).parent / "golden"
+GOLDEN, NOTES = FOLDER / f"log-v{LOG_FORMAT}.jsonl", FOLDER / f"notes-v{LOG_FORMAT}.jsonl"
+PARTS = [FOLDER / f"parts-v{LOG_FORMAT}.jsonl", FOLDER / f"parts-v{LOG_FORMAT}.1.jsonl"]
+GOLDEN_RUN, WRITERS = "5f1e9c0ffee0ddba11ca5cad", ["19a0b5c1d2e-00c0ffee0001", "19a0b5c1d30-00c0ffee0003"]
+VERSIONS = pytest.mark.parametrize("version", range(1, LOG_FORMAT + 1))
 TYPES = {"integer": int, "string": str, "boolean": bool, "number": (int, float)}
 
 
@@ -91,11 +93,11 @@ def test_the_worked_examples_are_the_golden_files() -> None:
 
 def test_the_worked_example_reads_back_whole() -> None:
     data = GOLDEN.read_bytes()
-    batch = parse(data, Position())
+    batch = parse(data, Position(), key=key_of(GOLDEN_RUN, log_name(WRITERS[0], 0)))
     assert batch.damage == []
     assert batch.position.offset == len(data)
     assert [event["event"] for event in batch.events] == re.findall(r'"event":"(\w+)"', data.decode())
-    others = parse(NOTES.read_bytes(), Position())
+    others = parse(NOTES.read_bytes(), Position(), key=key_of(GOLDEN_RUN, log_name(WRITERS[1], 0)))
     assert (others.damage, others.position.offset) == ([], len(NOTES.read_bytes()))
     assert {event["event"] for event in batch.events + others.events} == set(EVENTS) - {"resent"}, (
         "the examples have every event"
@@ -103,12 +105,13 @@ def test_the_worked_example_reads_back_whole() -> None:
     assert [row[:3] for row in batch.points] == [[0, 0, 2.302585], [0, 1, 1.871], [0, 2, "nan"]]
 
 
-def test_the_golden_file_of_format_1_gives_the_state_that_it_always_gave(tmp_path: Path) -> None:
+@VERSIONS
+def test_the_golden_file_gives_the_state_that_it_always_gave(tmp_path: Path, version: int) -> None:
     layout = open_repo(tmp_path, create=True)
-    run, writer = "5f1e9c0ffee0ddba11ca5cad", "19a0b5c1d2e-00c0ffee0001"
+    run, writer = GOLDEN_RUN, WRITERS[0]
     folder = Path(layout.run_folder(run))
     folder.mkdir(parents=True)
-    (folder / f"{writer}.jsonl").write_bytes(GOLDEN.read_bytes())
+    (folder / f"{writer}.jsonl").write_bytes((FOLDER / f"log-v{version}.jsonl").read_bytes())
     state, points = RunState(run), []
     done = replay(layout, state, layout.log_names(run), lambda _s, _w, batch: points.extend(batch))
     assert (done.problems, done.bytes_left) == ([], 0)
@@ -119,12 +122,13 @@ def test_the_golden_file_of_format_1_gives_the_state_that_it_always_gave(tmp_pat
     assert state.writers[writer].dropped == 3
 
 
-def test_the_golden_parts_of_format_1_give_each_point_once(tmp_path: Path) -> None:
+@VERSIONS
+def test_the_golden_parts_give_each_point_once(tmp_path: Path, version: int) -> None:
     layout = open_repo(tmp_path, create=True)
     run, writer = "5f1e9c0ffee0ddba11ca5cad", "19a0b5c1d2e-00c0ffee0002"
     Path(layout.run_folder(run)).mkdir(parents=True)
-    for number, part in enumerate(PARTS):
-        Path(layout.log_path(run, log_name(writer, number))).write_bytes(part.read_bytes())
+    for number, part in enumerate((f"parts-v{version}.jsonl", f"parts-v{version}.1.jsonl")):
+        Path(layout.log_path(run, log_name(writer, number))).write_bytes((FOLDER / part).read_bytes())
     state, points = RunState(run), []
     done = replay(layout, state, layout.log_names(run), lambda _s, _w, batch: points.extend(batch))
     assert (done.problems, done.tails, done.bytes_left) == ([], [], 0)
@@ -191,11 +195,16 @@ def test_what_a_run_writes_is_on_the_page(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
-def test_the_golden_log_of_a_forked_process_gives_the_state_that_it_always_gave(tmp_path: Path) -> None:
+@VERSIONS
+def test_the_golden_log_of_a_forked_process_gives_the_state_that_it_always_gave(
+    tmp_path: Path, version: int
+) -> None:
     layout = open_repo(tmp_path, create=True)
-    run, writer = "5f1e9c0ffee0ddba11ca5cad", "19a0b5c1d30-00c0ffee0003"
+    run, writer = GOLDEN_RUN, WRITERS[1]
     Path(layout.run_folder(run)).mkdir(parents=True)
-    Path(layout.log_path(run, log_name(writer, 0))).write_bytes(NOTES.read_bytes())
+    Path(layout.log_path(run, log_name(writer, 0))).write_bytes(
+        (FOLDER / f"notes-v{version}.jsonl").read_bytes()
+    )
     state = RunState(run)
     assert replay(layout, state, layout.log_names(run), lambda *_: None).problems == []
     base = 0x19A0B5C1D30 * 1000

@@ -334,7 +334,7 @@ def test_a_storm_of_interrupts_loses_and_doubles_nothing(tmp_path: Path) -> None
 
 
 def test_a_part_that_nobody_holds_any_more_is_closed(tmp_path: Path) -> None:
-    part = Part(0, os.open(tmp_path / "part", os.O_RDWR | os.O_CREAT))
+    part = Part(0, os.open(tmp_path / "part", os.O_RDWR | os.O_CREAT), 0)
     fd = part.fd
     del part
     with pytest.raises(OSError, match="Bad file descriptor"):
@@ -343,13 +343,13 @@ def test_a_part_that_nobody_holds_any_more_is_closed(tmp_path: Path) -> None:
 
 def test_a_line_of_which_any_amount_is_in_the_file_is_completed(tmp_path: Path) -> None:
     body = b'{"event":"open","dt":5,"crc":'
-    whole = Part(0, os.open(tmp_path / "whole", os.O_RDWR | os.O_CREAT | os.O_APPEND))
+    whole = Part(0, os.open(tmp_path / "whole", os.O_RDWR | os.O_CREAT | os.O_APPEND), 0)
     whole.append(body)
     line = (tmp_path / "whole").read_bytes()
     for size in range(len(line) + 1):
         path = tmp_path / str(size)
         path.write_bytes(line[:size])
-        part = Part(0, os.open(path, os.O_RDWR | os.O_APPEND))
+        part = Part(0, os.open(path, os.O_RDWR | os.O_APPEND), 0)
         part.complete(body)
         assert (path.read_bytes(), part.crc, part.lines) == (line, whole.crc, [line])
         part.complete(body)
@@ -358,7 +358,7 @@ def test_a_line_of_which_any_amount_is_in_the_file_is_completed(tmp_path: Path) 
 
 def test_a_file_that_somebody_else_has_written_to_is_given_up(tmp_path: Path) -> None:
     path = tmp_path / "part"
-    part = Part(0, os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND))
+    part = Part(0, os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND), 0)
     path.write_bytes(b"x" * 100)
     with pytest.raises(OSError, match="not as long as what was written"):
         part.complete(b'{"event":"open","crc":')

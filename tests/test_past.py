@@ -19,6 +19,7 @@ from runstone_indexer.indexer import Indexer
 from runstone_query.past import moment_of
 from runstone_query.verify import compare
 from runstone_writer.layout import parse_log_name, writer_time
+from runstone_writer.lines import frame
 
 BASE = EPOCH_MS * 1000
 
@@ -125,11 +126,12 @@ def test_a_writer_that_went_on_in_another_part_is_cut_like_any_other(tmp_path, d
 def test_what_is_wrong_with_one_run_keeps_no_other_from_being_asked(tmp_path):
     layout = new_repo(tmp_path)
     write_run(layout, 1)
-    Path(layout.log_path(hash_of(2), "19a0b5c1d2e-00c0ffee0001.jsonl")).mkdir(parents=True)
+    newer = Path(write_run(layout, 2).path)
+    newer.write_bytes(frame(b'{"event":"log","format":99,"run":"run0002","crc":', 0)[0])
     past = Repo(layout).at("9999-01-01")
-    with pytest.warns(RuntimeWarning, match="answers lack what is in .*cannot be read"):
+    with pytest.warns(RuntimeWarning, match="answers lack what is in .*log format 99"):
         assert past.list_all_runs() == [hash_of(1)]
-    assert "cannot be read" in past.snapshots.tail(hash_of(2)).problems[0].reason
+    assert "log format 99" in past.snapshots.tail(hash_of(2)).problems[0].reason
 
 
 # -- real runs ------------------------------------------------------------------------------------------------

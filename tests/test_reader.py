@@ -9,7 +9,9 @@ import pytest
 
 from runstone import FormatVersionError
 from runstone_writer import reader
+from runstone_writer.layout import Layout, open_repo
 from runstone_writer.lines import LINE_LIMIT, encode_event, encode_point, frame, frame_all
+from runstone_writer.log import LogWriter
 from runstone_writer.reader import START, read_between, read_log
 
 GOLDEN = (Path(__file__).parent / "golden/log-v1.jsonl").read_bytes()
@@ -265,3 +267,54 @@ def test_lines_that_claim_nothing_are_passed_over_and_what_fits_behind_them_is_r
     assert [event["event"] for event in batch.events] == ["open"]
     path.write_bytes(first + first[:-1] + b"\n" * 3 + first + second)
     assert [event["event"] for event in read_log(str(path)).events] == ["open", "end"]
+
+
+def written(layout: Layout, run: str, points: int = 400) -> Path:
+    log = LogWriter(layout, run)
+    log.declare(0, "loss", {}, "number")
+    for step in range(points):
+        log.point(0, step, step * 0.5, None)
+    log.close("end")
+    return Path(log.path())
+
+
+def test_lines_of_another_log_fit_nowhere_in_this_one_not_even_each_other(tmp_path: Path) -> None:
+    layout = open_repo(tmp_path, create=True)
+    one, other = written(layout, "a" * 24), written(layout, "b" * 24)
+    known = {row[1]: row for row in read_log(str(one)).points}
+    data, foreign = one.read_bytes(), other.read_bytes()
+    for at in range(
+        4096, len(data), 512
+    ):  # a misdirected write; or, at the end, a block that was somebody else's
+        one.write_bytes(data[:at] + foreign[at : at + 4096] + data[at + 4096 :])
+        batch = read_log(str(one))
+        assert all(known[row[1]] == row for row in batch.points)
+        assert batch.damage or batch.tail
+        one.write_bytes(data[:at] + foreign[at:])
+        assert all(known[row[1]] == row for row in read_log(str(one)).points)
+
+
+def test_a_log_of_format_1_takes_lines_of_another_one_and_one_of_today_does_not(tmp_path: Path) -> None:
+    """The control of the test above: with the key away, what it is for goes unnoticed."""
+    body = encode_event({"event": "log", "format": 1}, "")
+    rows = [encode_point(0, step, 0.5, step, None) for step in range(9)]
+    (one, _), (other, _) = frame_all([body, *rows[:3]], 0), frame_all([body, *rows], 7)
+    path = tmp_path / "log"
+    path.write_bytes(b"".join(one + other[5:]))
+    assert [row[1] for row in read_log(str(path)).points] == [0, 1, 2, 5, 6, 7, 8]
+
+
+def test_a_log_under_the_name_of_another_says_which_it_is(tmp_path: Path) -> None:
+    layout = open_repo(tmp_path, create=True)
+    log = written(layout, "a" * 24, points=3)
+    elsewhere = log.rename(tmp_path / "elsewhere.jsonl")
+    batch = read_log(str(elsewhere))
+    assert (batch.damage, len(batch.points)) == ([], 3)
+    assert batch.events[0]["run"] == "a" * 24
+
+
+def test_a_log_of_format_1_whose_header_is_damaged_is_read_on(log: Path) -> None:
+    log.write_bytes(GOLDEN.replace(b'"pid":4242', b'"pid":4243', 1))
+    batch = read_log(str(log))
+    assert len(batch.damage) == 1
+    assert len(batch.points) == 3

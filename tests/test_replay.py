@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from runstone_writer import replay as replay_module
 from runstone_writer.layout import Layout, log_name, new_writer, open_repo
-from runstone_writer.lines import encode_event, encode_point, frame
+from runstone_writer.lines import LOG_FORMAT, encode_event, encode_point, frame, key_of
 from runstone_writer.log import LogWriter
 from runstone_writer.replay import replay, with_unwritten
 from runstone_writer.state import RunState
@@ -32,7 +32,7 @@ def write(layout: Layout, writer: str, bodies: list[bytes], part: int = 0) -> Pa
     folder.mkdir(parents=True, exist_ok=True)
     crc, data = 0, b""
     for body in bodies:
-        line, crc = frame(body, crc)
+        line, crc = frame(body, crc, key_of(RUN, log_name(writer, part)))
         data += line
     path = folder / log_name(writer, part)
     path.write_bytes(data)
@@ -42,7 +42,7 @@ def write(layout: Layout, writer: str, bodies: list[bytes], part: int = 0) -> Pa
 def header(writer: str, **fields: Any) -> bytes:
     event = {
         "event": "log",
-        "format": 1,
+        "format": LOG_FORMAT,
         "run": RUN,
         "writer": writer,
         "part": 0,
@@ -421,12 +421,12 @@ def test_a_log_that_belongs_elsewhere_is_left_alone(layout: Layout, wrong: dict[
 
 def test_a_newer_log_is_a_problem_and_the_others_are_read(layout: Layout) -> None:
     writer, good = new_writer(), new_writer()
-    write(layout, writer, [header(writer, format=2), event("set", 1, key=["a"], value=1)])
+    write(layout, writer, [header(writer, format=LOG_FORMAT + 1), event("set", 1, key=["a"], value=1)])
     write(layout, good, [header(good), event("set", 1, key=["b"], value=2)])
     reading = Reading(layout).go_on()
     assert reading.state.params.tree() == {"b": 2}
     assert len(reading.problems) == 1
-    assert "log format 2" in reading.problems[0]
+    assert f"log format {LOG_FORMAT + 1}" in reading.problems[0]
 
 
 def test_a_folder_with_the_name_of_a_log_is_foreign_and_the_logs_are_read(layout: Layout) -> None:

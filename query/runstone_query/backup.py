@@ -21,6 +21,7 @@ from runstone_writer.layout import (
     write_whole,
 )
 from runstone_writer.lines import LINE_LIMIT, chain_after, whole_chunk_holds
+from runstone_writer.reader import key_in
 from runstone_writer.replay import Problem
 
 from .blobs import PIECE, blobs_in, copy_blob
@@ -210,10 +211,10 @@ def _copy_new(here: str, there: str, end: int) -> None:
 def intact(path: str, start: int, end: int) -> bool:
     """Tell whether every line between two ends of lines is what was written, by the chain of CRCs."""
     with open(open_file(path), "rb", buffering=0) as file:
-        crc = 0
+        crc, key = 0, key_in(file.fileno(), path)
         if start:
             file.seek(max(start - _TAIL, 0))
-            before = chain_after(file.read(min(start, _TAIL)))
+            before = chain_after(file.read(min(start, _TAIL)), key)
             if before is None:
                 return False
             crc = before
@@ -223,8 +224,8 @@ def intact(path: str, start: int, end: int) -> bool:
             if b"\n" not in data:  # a long line
                 data += file.read(LINE_LIMIT)
             whole = data[: data.rfind(b"\n", 0, end - start) + 1]
-            if not whole or not whole_chunk_holds(whole, crc):
+            if not whole or not whole_chunk_holds(whole, crc, key):
                 return False
             last = whole[whole.rfind(b"\n", 0, len(whole) - 1) + 1 :]
-            crc, start = chain_after(last) or 0, start + len(whole)
+            crc, start = chain_after(last, key) or 0, start + len(whole)
     return True

@@ -13,7 +13,7 @@ from runstone_indexer.states import ENDED
 from runstone_writer.layout import Layout, open_file, parse_log_name
 from runstone_writer.lines import chain_after
 from runstone_writer.liveness import beat_age, file_system_now, status_of
-from runstone_writer.reader import START, Position, read_log
+from runstone_writer.reader import START, Position, key_in, read_log
 from runstone_writer.replay import Problem
 from runstone_writer.state import RunState
 from runstone_writer.tender import LEASE_SECONDS
@@ -135,5 +135,5 @@ def _position(path: str, start: int) -> Position | None:
         return START
     with open(open_file(path), "rb") as file:
         file.seek(max(start - 16, 0))
-        crc = chain_after(file.read(min(16, start)))
+        crc = chain_after(file.read(min(16, start)), key_in(file.fileno(), path))
     return None if crc is None else Position(start, crc)

@@ -28,7 +28,7 @@ from runstone import Repo, Run, Text
 from runstone_indexer import columns
 from runstone_indexer.indexer import Indexer
 from runstone_writer.layout import Layout, open_repo, shard
-from runstone_writer.lines import frame
+from runstone_writer.lines import frame, key_of
 
 GIGABYTE = 1 << 30
 SECRET = b"CANARY-7f3a-SECRET"
@@ -67,11 +67,11 @@ class Chain:
 
     def __init__(self, path: Path, *, header: bytes | None = None) -> None:
         self._file = open(path, "wb")  # noqa: SIM115 - closed by end()
-        self._crc = 0
+        self._crc, self._key = 0, key_of(path.parent.name, path.name)
         self.line(header or HEADER % (HOSTILE.encode(), WRITER.encode()))
 
     def line(self, body: bytes) -> None:
-        line, self._crc = frame(body, self._crc)
+        line, self._crc = frame(body, self._crc, self._key)
         self._file.write(line)
 
     def sequence(self, number: int = 0, name: bytes = b'"loss"', kind: bytes = b'"number"') -> None:
@@ -83,7 +83,7 @@ class Chain:
         self._file.close()
 
 
-HEADER = b'{"event":"log","format":1,"run":"%b","writer":"%b","part":0,"kind":"run","host":"h","pid":1,"crc":'
+HEADER = b'{"event":"log","format":2,"run":"%b","writer":"%b","part":0,"kind":"run","host":"h","pid":1,"crc":'
 
 
 def made(folder: Path) -> Place:
@@ -290,7 +290,7 @@ def _(place: Place) -> None:
 @kind("a log of a later format")
 def _(place: Place) -> None:
     Chain(
-        place.log(), header=HEADER.replace(b'"format":1', b'"format":2') % (HOSTILE.encode(), WRITER.encode())
+        place.log(), header=HEADER.replace(b'"format":2', b'"format":3') % (HOSTILE.encode(), WRITER.encode())
     ).end()
 
 

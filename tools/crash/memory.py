@@ -83,7 +83,7 @@ def track_and_forget(say: Say, orders: Orders, *args: Any) -> None:
     """The control: a log that takes an interrupted line for written."""
 
     def complete(self: part.Part, body: bytes) -> None:
-        line, self.crc = part.frame(body, self.crc)
+        line, self.crc = part.frame(body, self.crc, self.key)
         self.lines.append(line)
 
     part.Part.complete = complete  # type: ignore[method-assign]

@@ -12,6 +12,7 @@ import orjson
 
 from .layout import open_file, writer_time
 from .lines import LINE_LIMIT, chain_after, holds
+from .reader import key_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,29 +41,29 @@ def cut_at(path: str, writer: str, moment: int) -> int:
         return 0
     fd = open_file(path)
     with os.fdopen(fd, "rb", buffering=NEAR) as file:
-        return _cut(file, limit)
+        return _cut(file, key_in(fd, path), limit)
 
 
-def _cut(file: BinaryIO, limit: int) -> int:
+def _cut(file: BinaryIO, key: int, limit: int) -> int:
     size = os.fstat(file.fileno()).st_size
     low, high, is_cut = 0, size, False  # nothing before `low` is later; if it is cut, all behind `high` is
     while high - low > NEAR:
         middle = (low + high) // 2
-        line = next(_timed(file, middle, high), None)
+        line = next(_timed(file, key, middle, high), None)
         if line is None:
             high = middle
         elif line.time > limit:
             high, is_cut = line.start, True
         else:
             low = line.end
-    for line in _timed(file, low, high):
+    for line in _timed(file, key, low, high):
         if line.time > limit:
             return low
         low = line.end
     return low if is_cut else size
 
 
-def _timed(file: BinaryIO, start: int, end: int) -> Iterator[_Line]:
+def _timed(file: BinaryIO, key: int, start: int, end: int) -> Iterator[_Line]:
     """Yield the intact lines with a time that begin at `start` or behind it, and before `end`."""
     offset = max(start - _TAIL, 0)
     file.seek(offset)
@@ -70,7 +71,7 @@ def _timed(file: BinaryIO, start: int, end: int) -> Iterator[_Line]:
     while offset < end:
         line = file.readline(LINE_LIMIT)
         if offset >= start and is_whole and line.endswith(b"\n"):
-            time = _time_of(line, before)
+            time = _time_of(line, before, key)
             if time is not None:
                 yield _Line(offset, offset + len(line), time)
         if not line:
@@ -79,9 +80,9 @@ def _timed(file: BinaryIO, start: int, end: int) -> Iterator[_Line]:
         offset += len(line)
 
 
-def _time_of(line: bytes, before: bytes) -> int | None:
-    chain = chain_after(before) if before else 0
-    if chain is None or not holds(line, chain):
+def _time_of(line: bytes, before: bytes, key: int) -> int | None:
+    chain = chain_after(before, key) if before else 0
+    if chain is None or not holds(line, chain, key):
         return None
     try:
         row: Any = orjson.loads(line)

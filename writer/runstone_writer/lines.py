@@ -3,6 +3,9 @@
 A line is one JSON value whose last element (array) or last key (object) is the CRC-32 of everything
 in the file before the CRC's own digits. So one ``crc32`` call proves a whole chunk; a missing or
 exchanged line breaks the chain; and the digits that stand before a line are enough to check it alone.
+
+The digits are written under the log's key, a number that its name gives: so lines that a disk has put into the
+wrong file fit nothing there, not even each other.
 """
 
 from __future__ import annotations
@@ -15,7 +18,8 @@ import orjson
 
 from .errors import UsageError, ValueTypeError
 
-LOG_FORMAT = 1
+LOG_FORMAT = 2
+NO_KEY = 0  # that of a log of format 1
 LINE_LIMIT = 16 * 1024 * 1024  # bytes; a longer line is refused by the writer and skipped by readers
 LONGEST_BODY = LINE_LIMIT - 16  # with its CRC it is a line
 
@@ -66,18 +70,23 @@ def too_long(body: bytes, what: str) -> UsageError:
     )
 
 
-def frame(body: bytes, crc: int) -> tuple[bytes, int]:
+def key_of(run: str, name: str) -> int:
+    """Return the key of a run's log with that file name."""
+    return crc32(f"{run}/{name}".encode())
+
+
+def frame(body: bytes, crc: int, key: int = NO_KEY) -> tuple[bytes, int]:
     """Close `body` (a JSON value up to where its CRC's digits go); return the line and the CRC after it."""
     own = crc32(body, crc)
-    tail = b"%d" % own + _CLOSE[body[0]]
+    tail = b"%d" % (own ^ key) + _CLOSE[body[0]]
     return body + tail, crc32(tail, own)
 
 
-def frame_all(bodies: list[bytes], crc: int) -> tuple[list[bytes], int]:
+def frame_all(bodies: list[bytes], crc: int, key: int = NO_KEY) -> tuple[list[bytes], int]:
     """Close several bodies, one behind the other; return the lines and the CRC after the last."""
     lines = []
     for body in bodies:
-        line, crc = frame(body, crc)
+        line, crc = frame(body, crc, key)
         lines.append(line)
     return lines, crc
 
@@ -97,10 +106,10 @@ def claimed(line: bytes) -> tuple[int, int] | None:
     return start, int(digits)
 
 
-def chain_after(line: bytes) -> int | None:
+def chain_after(line: bytes, key: int = NO_KEY) -> int | None:
     """Return the CRC of the whole file up to the end of `line`, going by the digits in it."""
     found = claimed(line)
-    return None if found is None else crc32(line[found[0] :], found[1])
+    return None if found is None else crc32(line[found[0] :], found[1] ^ key)
 
 
 def body_of(line: bytes) -> bytes:
@@ -109,21 +118,21 @@ def body_of(line: bytes) -> bytes:
     return line if found is None else line[: found[0]]
 
 
-def holds(line: bytes, crc: int) -> bool:
+def holds(line: bytes, crc: int, key: int = NO_KEY) -> bool:
     """Tell whether `line` is what was written after a file whose CRC is `crc`."""
     found = claimed(line)
-    return found is not None and crc32(line[: found[0]], crc) == found[1]
+    return found is not None and crc32(line[: found[0]], crc) == found[1] ^ key
 
 
-def whole_chunk_holds(chunk: bytes, crc: int) -> bool:
+def whole_chunk_holds(chunk: bytes, crc: int, key: int = NO_KEY) -> bool:
     """Tell whether `chunk`, which ends in a newline, is intact: one CRC over all of its lines."""
     last = chunk.rfind(b"\n", 0, len(chunk) - 1) + 1
     found = claimed(chunk[last:])
-    return found is not None and crc32(memoryview(chunk)[: last + found[0]], crc) == found[1]
+    return found is not None and crc32(memoryview(chunk)[: last + found[0]], crc) == found[1] ^ key
 
 
 def sift(
-    chunk: bytes, crc: int | None, start: int, before: bytes = b""
+    chunk: bytes, crc: int | None, start: int, before: bytes = b"", key: int = NO_KEY
 ) -> tuple[list[tuple[int, bytes]], int, int | None, list[Damage]]:
     """Take the intact lines out of a damaged chunk.
 
@@ -145,7 +154,7 @@ def sift(
             if found is None:
                 break
             start_of_line = max(chunk.rfind(b"\n", position, found.end() - 1) + 1, position)
-            claim, position = chain_after(chunk[start_of_line : found.end()]), found.end()
+            claim, position = chain_after(chunk[start_of_line : found.end()], key), found.end()
             continue
         end = chunk.find(b"\n", position) + 1
         if end == 0:
@@ -153,21 +162,21 @@ def sift(
         line = chunk[position:end]
         if position > done and met is None:
             met = {known for _, known in lines}.union(before.splitlines(keepends=True))
-        if holds(line, claim) and (met is None or line not in met):
+        if holds(line, claim, key) and (met is None or line not in met):
             if position > done:
                 damage.append(Damage(start + done, start + position, "checksum mismatch"))
             lines.append((start + position, line))
             if met is not None:
                 met.add(line)
             done = end
-            crc = claim = _after(line)
+            crc = claim = _after(line, key)
         else:
-            claim = chain_after(line)
+            claim = chain_after(line, key)
         position = end
     return lines, done, crc, damage
 
 
-def _after(line: bytes) -> int:
-    after = chain_after(line)
+def _after(line: bytes, key: int) -> int:
+    after = chain_after(line, key)
     assert after is not None  # noqa: S101 - the line has just been checked
     return after

@@ -28,7 +28,7 @@ from .cargo import Cargo
 from .errors import UsageError
 from .heartbeat import Heartbeat
 from .layout import Layout, host, log_name, make_folder, new_writer, writer_time
-from .lines import LOG_FORMAT, LONGEST_BODY, encode_event, encode_point, frame_all, too_long
+from .lines import LOG_FORMAT, LONGEST_BODY, encode_event, encode_point, frame_all, key_of, too_long
 from .part import Part
 from .tender import TENDER
 from .workers import at_end_of_worker
@@ -50,7 +50,7 @@ _dumps = orjson.dumps
 _write = os.write
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # goes on while a laptop sleeps, never jumps
 _clock = time.clock_gettime_ns
-_NOWHERE = Part(0, -1)  # in place of a file: every write to it fails
+_NOWHERE = Part(0, -1, 0)  # in place of a file: every write to it fails
 _OWN = (b'{"event":"log"', b'{"event":"sequence"', b'{"event":"resent"')  # every part has its own
 _open_logs: weakref.WeakSet[LogWriter] = weakref.WeakSet()
 
@@ -128,7 +128,7 @@ class LogWriter:
                     self._pending = body
                     part = self._part
                     own = crc32(body, part.crc)
-                    tail = b"%d]\n" % own
+                    tail = b"%d]\n" % (own ^ part.key)
                     line = body + tail
                     if _write(part.fd, line) == len(line):
                         part.lines.append(line)
@@ -412,15 +412,16 @@ class LogWriter:
             self._heart.begin()
             make_folder(self.layout.run_folder(self.run))
         number = self._next
-        path = self.layout.log_path(self.run, log_name(self.writer, number))
+        name = log_name(self.writer, number)
+        path, key = self.layout.log_path(self.run, name), key_of(self.run, name)
         preamble = self._preamble(number)
         try:
             fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o666)
         except FileExistsError:
-            self._clear_away(path, preamble)
+            self._clear_away(path, frame_all(preamble, 0, key)[0])
             self._open_part()
             return
-        part = Part(number, fd)
+        part = Part(number, fd, key)
         try:
             part.begin(preamble)
         except BaseException:  # no trace of the attempt is left: nothing acknowledged is in it
@@ -430,9 +431,8 @@ class LogWriter:
         self._next, self._pending, self._part = number + 1, b"", part
         self.started, self.may_refuse = True, False
 
-    def _clear_away(self, path: str, preamble: list[bytes]) -> None:
+    def _clear_away(self, path: str, lines: list[bytes]) -> None:
         """Remove what an attempt has left that an exception cut short; anything else stays where it is."""
-        lines, _ = frame_all(preamble, 0)
         with open(path, "rb") as file:
             leftover = b"".join(lines).startswith(file.read())
         if leftover:

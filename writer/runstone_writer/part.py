@@ -30,6 +30,7 @@ class Part:
         "failure",
         "fd",
         "flying",
+        "key",
         "lines",
         "mark",
         "mark_crc",
@@ -38,9 +39,10 @@ class Part:
         "syncing",
     )
 
-    def __init__(self, number: int, fd: int) -> None:
+    def __init__(self, number: int, fd: int, key: int) -> None:
         self.number = number
         self.fd = fd
+        self.key = key
         self.crc = 0  # of everything in the file
         self.lines: list[bytes] = []  # written behind `mark`
         self.mark = 0  # where the last fsync was asked for,
@@ -67,12 +69,12 @@ class Part:
 
     def begin(self, bodies: list[bytes]) -> None:
         """Write the first lines, with a single call."""
-        self.lines, self.crc = frame_all(bodies, 0)
+        self.lines, self.crc = frame_all(bodies, 0, self.key)
         self._write(b"".join(self.lines))
 
     def append(self, body: bytes) -> None:
         """Write one line."""
-        line, crc = frame(body, self.crc)
+        line, crc = frame(body, self.crc, self.key)
         if os.write(self.fd, line) == len(line):
             self.lines.append(line)
             self.crc = crc
@@ -82,12 +84,12 @@ class Part:
     def complete(self, body: bytes) -> None:
         """Write as much of a line as is not in the file already: nothing, all, or what a short write left."""
         lines = self.lines
-        crc = chain_after(lines[-1]) if lines else self.mark_crc
+        crc = chain_after(lines[-1], self.key) if lines else self.mark_crc
         written = os.fstat(self.fd).st_size - self.mark - sum(map(len, lines))
         if written == 0 and lines and lines[-1].startswith(body):
             self.crc = crc or 0
             return
-        line, after = frame(body, crc or 0)
+        line, after = frame(body, crc or 0, self.key)
         if not 0 <= written <= len(line):
             raise OSError(errno.EIO, "the file is not as long as what was written to it")
         self._write(line[written:])

@@ -11,13 +11,24 @@ import os
 import time
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
 from .errors import FormatVersionError
-from .layout import open_file
-from .lines import LINE_LIMIT, LOG_FORMAT, Damage, chain_after, sift, whole_chunk_holds
+from .layout import log_name, open_file
+from .lines import (
+    LINE_LIMIT,
+    LOG_FORMAT,
+    NO_KEY,
+    Damage,
+    chain_after,
+    holds,
+    key_of,
+    sift,
+    whole_chunk_holds,
+)
 from .mounts import is_remote
 
 if TYPE_CHECKING:
@@ -29,6 +40,7 @@ SENT_SECONDS = 3600.0  # within which another host has sent what it wrote, or ne
 UNKNOWN = -1  # in place of a CRC: behind damage without a readable line, nothing is known of the chain
 
 _TAIL = 16  # bytes that the digits of a CRC, and what stands around them, fit into
+_HEAD = 4096  # bytes that the header of a log fits into, with some lines more
 
 
 class Position(NamedTuple):
@@ -66,7 +78,7 @@ def read_log(
     """
     fd = open_file(path)
     try:
-        return _read(fd, position, chunk, end)
+        return _read(fd, key_in(fd, path), position, chunk, end)
     finally:
         with contextlib.suppress(OSError):  # what was read is proven, whatever closing says
             os.close(fd)
@@ -76,37 +88,38 @@ def read_between(path: str, start: int, end: int, *, chunk: int = CHUNK_BYTES) -
     """Read the intact lines between two offsets once more, both of them ends of lines."""
     fd = open_file(path)
     try:
-        position = Position(start, _crc_before(fd, start))
+        key = key_in(fd, path)
+        position = Position(start, _crc_before(fd, start, key))
         while position.offset < end:
             data = _whole_lines(fd, position.offset, min(end - position.offset, chunk))
             if not data:
                 return
-            batch = parse(data, position)
+            batch = parse(data, position, key=key)
             yield batch
             if batch.position == position:
-                _step_over(batch, data, position)
+                _step_over(batch, data, position, key)
             position = batch.position
     finally:
         with contextlib.suppress(OSError):  # what was read is proven, whatever closing says
             os.close(fd)
 
 
-def _read(fd: int, position: Position, chunk: int, end: int | None) -> Batch:
+def _read(fd: int, key: int, position: Position, chunk: int, end: int | None) -> Batch:
     size = os.fstat(fd).st_size
     if end is not None:
         size = min(size, end)
-    replaced = position.offset > size or _crc_before(fd, position.offset) != position.crc
+    replaced = position.offset > size or _crc_before(fd, position.offset, key) != position.crc
     if replaced:
         lost = Damage(0, min(position.offset, size), "the file is not the one that was read before")
         position = START
-    data, batch, covered = _parse_some(fd, position, size, chunk)
+    data, batch, covered = _parse_some(fd, key, position, size, chunk)
     if replaced:
         batch.damage.insert(0, lost)
         batch.replaced = True
     if not data:
-        _skip_unending(fd, position.offset, size, batch)
+        _skip_unending(fd, key, position.offset, size, batch)
     elif batch.position == position and len(data) > LINE_LIMIT:
-        _step_over(batch, data, position)
+        _step_over(batch, data, position, key)
         batch.more = True
     else:
         batch.more = not covered
@@ -115,7 +128,7 @@ def _read(fd: int, position: Position, chunk: int, end: int | None) -> Batch:
     return batch
 
 
-def _parse_some(fd: int, position: Position, size: int, chunk: int) -> tuple[bytes, Batch, bool]:
+def _parse_some(fd: int, key: int, position: Position, size: int, chunk: int) -> tuple[bytes, Batch, bool]:
     """Read a chunk; if nothing in it is intact, read more, for damage has to be told from a tail still to come.
 
     Also returns whether that was all of the file.
@@ -125,8 +138,8 @@ def _parse_some(fd: int, position: Position, size: int, chunk: int) -> tuple[byt
         data = _whole_lines(fd, position.offset, min(size - position.offset, chunk))
         if b"\0" in data and _may_be_filled(fd, size - position.offset):
             data = data[: data.rfind(b"\n", 0, data.find(b"\0")) + 1]
-            return data, parse(data, position, partial(_before, fd, position.offset)), True
-        batch = parse(data, position, partial(_before, fd, position.offset))
+            return data, parse(data, position, partial(_before, fd, position.offset), key), True
+        batch = parse(data, position, partial(_before, fd, position.offset), key)
         if covered or not data or batch.position != position or len(data) > LINE_LIMIT:
             return data, batch, covered
         chunk = 2 * max(chunk, len(data))
@@ -142,13 +155,13 @@ def _may_be_filled(fd: int, length: int) -> bool:
     return length <= LINE_LIMIT and time.time() - status.st_mtime < SENT_SECONDS and is_remote(status.st_dev)
 
 
-def parse(data: bytes, position: Position, before: Callable[[], bytes] = bytes) -> Batch:
+def parse(data: bytes, position: Position, before: Callable[[], bytes] = bytes, key: int = NO_KEY) -> Batch:
     """Decode whole lines that stand at `position` in a log; `before` gives some of what stands before them."""
     batch = Batch(position=position)
     if not data:
         return batch
-    if position.crc != UNKNOWN and whole_chunk_holds(data, position.crc):
-        after = chain_after(_last_line(data))
+    if position.crc != UNKNOWN and whole_chunk_holds(data, position.crc, key):
+        after = chain_after(_last_line(data), key)
         batch.position = Position(position.offset + len(data), UNKNOWN if after is None else after)
         rows = _decode_all(data)
         batch.plain = rows is not None and _has_only_numbers(data, rows)
@@ -156,7 +169,7 @@ def parse(data: bytes, position: Position, before: Callable[[], bytes] = bytes) 
             rows = _decode_each(_numbered(data, position.offset), batch.damage)
     else:
         known = None if position.crc == UNKNOWN else position.crc
-        kept, done, after, batch.damage = sift(data, known, position.offset, before())
+        kept, done, after, batch.damage = sift(data, known, position.offset, before(), key)
         batch.position = Position(position.offset + done, UNKNOWN if after is None else after)
         rows = _decode_all(b"".join(line for _, line in kept))
         if rows is None:
@@ -171,12 +184,44 @@ def _before(fd: int, offset: int) -> bytes:
     return os.pread(fd, offset - start, start)
 
 
-def _crc_before(fd: int, offset: int) -> int:
+def key_in(fd: int, path: str) -> int:
+    """Return the key of an open log: the one that its first line is written under, or a later one if that is damaged.
+
+    That is the key of its name, or none in format 1. A log in the place of another one has that of its own name: so
+    that it can be told what it is.
+    """
+    folder, name = os.path.split(path)
+    key = key_of(os.path.basename(folder), name)
+    lines = os.pread(fd, _HEAD, 0).splitlines(keepends=True)
+    if not lines or holds(lines[0], 0, key):
+        return key
+    for other in (NO_KEY, _key_said(lines[0])):
+        if holds(lines[0], 0, other):
+            return other
+    return NO_KEY if not _fits(lines, key) and _fits(lines, NO_KEY) else key
+
+
+def _fits(lines: list[bytes], key: int) -> bool:
+    """Tell whether one of these lines fits the one before it."""
+    chains = ((chain_after(before, key), line) for before, line in pairwise(lines))
+    return any(chain is not None and holds(line, chain, key) for chain, line in chains)
+
+
+def _key_said(line: bytes) -> int:
+    """Return the key of the log that a header says it is of."""
+    try:
+        header = orjson.loads(line)
+        return key_of(header["run"], log_name(header["writer"], header["part"]))
+    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
+        return NO_KEY
+
+
+def _crc_before(fd: int, offset: int, key: int) -> int:
     """Return the CRC that the digits right before `offset` claim for all that stands before it."""
     if offset == 0:
         return 0
     start = max(offset - _TAIL, 0)
-    after = chain_after(os.pread(fd, offset - start, start))
+    after = chain_after(os.pread(fd, offset - start, start), key)
     return UNKNOWN if after is None else after
 
 
@@ -197,13 +242,13 @@ def _last_line(data: bytes) -> bytes:
     return data[data.rfind(b"\n", 0, len(data) - 1) + 1 :]
 
 
-def _step_over(batch: Batch, data: bytes, position: Position) -> None:
+def _step_over(batch: Batch, data: bytes, position: Position, key: int) -> None:
     """Set aside damage as long as all that may be read at once, so that memory stays bounded."""
     end = position.offset + len(data)
-    _set_aside(batch, Damage(position.offset, end, "checksum mismatch"), _last_line(data))
+    _set_aside(batch, Damage(position.offset, end, "checksum mismatch"), _last_line(data), key)
 
 
-def _skip_unending(fd: int, start: int, size: int, batch: Batch) -> None:
+def _skip_unending(fd: int, key: int, start: int, size: int, batch: Batch) -> None:
     """Step over more bytes than a line can have, if there is a newline at their end."""
     if size - start <= LINE_LIMIT:
         return
@@ -214,7 +259,7 @@ def _skip_unending(fd: int, start: int, size: int, batch: Batch) -> None:
         if newline >= 0:
             end = offset + newline + 1
             last = os.pread(fd, min(_TAIL, end - start), max(end - _TAIL, start))
-            _set_aside(batch, Damage(start, end, "a line longer than a line may be"), last)
+            _set_aside(batch, Damage(start, end, "a line longer than a line may be"), last, key)
             batch.more = end < size
             return
         offset += len(data)
@@ -222,8 +267,8 @@ def _skip_unending(fd: int, start: int, size: int, batch: Batch) -> None:
             return
 
 
-def _set_aside(batch: Batch, damage: Damage, last: bytes) -> None:
-    after = chain_after(last)
+def _set_aside(batch: Batch, damage: Damage, last: bytes, key: int) -> None:
+    after = chain_after(last, key)
     batch.damage.append(damage)
     batch.position = Position(damage.end, UNKNOWN if after is None else after)
 
