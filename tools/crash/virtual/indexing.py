@@ -11,10 +11,10 @@ from typing import Any
 
 from campaign import Row
 
-import runstone
 from runstone import Repo, Run
 from runstone_indexer import Indexer, columns, lock
 from runstone_query.verify import verify
+from runstone_writer.errors import IndexBusyError, RunstoneError
 from virtual.child import Child
 from virtual.following import watch
 from virtual.network import CLIENTS
@@ -25,7 +25,7 @@ from virtual.trial import (
     note,
 )
 
-RUNS, POINTS, ASKED = 3, 2000, 12
+RUNS, POINTS, ASKED = 8, 4000, 12
 
 
 def fill(say: Callable[[Any], None], repo: Path, first: int, runs: int) -> None:
@@ -54,7 +54,7 @@ def churn(say: Callable[[Any], None], repo: Path) -> None:
                 Indexer(repo).reindex()
             else:
                 Indexer(repo).run_once()
-        except runstone.errors.IndexBusyError:
+        except IndexBusyError:
             pass
         opened = Repo(str(repo))
         if turn % 3 == 2:
@@ -91,7 +91,7 @@ def ask(say: Callable[[Any], None], repo: Path, seed: int, times: int, index: bo
             if len(steps) < newest:
                 wrong.append(f"the moving run had {newest} points and has {len(steps)}")
             newest = max(newest, len(steps))
-        except runstone.errors.RunstoneError as error:
+        except RunstoneError as error:
             say({"refused": f"turn {turn}: {error}"})
         if wrong:
             say({"wrong": f"turn {turn}: {'; '.join(wrong)}"})
@@ -125,7 +125,7 @@ def hold(say: Callable[[Any], None], repo: Path, go_on: Path, mapped: bool) -> N
         time.sleep(0.05)
     try:
         wrong = _wrong_points(result)
-    except runstone.errors.RunstoneError as error:
+    except RunstoneError as error:
         say({"refused": str(error)})
     else:
         say({"wrong": wrong})
@@ -222,7 +222,7 @@ def watch_alone(say: Callable[[Any], None], repo: Path, forgetful: bool) -> None
         lock.may_vanish = lambda folder: False
     try:
         watch(say, repo, 0.2)
-    except runstone.errors.IndexBusyError:
+    except IndexBusyError:
         say("busy")
 
 
@@ -295,7 +295,7 @@ def indexers(row: Row, version: str, seed: int, trials: int) -> None:
 def index_once(say: Callable[[Any], None], repo: Path) -> None:
     try:
         Indexer(repo).run_once()
-    except runstone.errors.IndexBusyError:
+    except IndexBusyError:
         say("busy")
 
 
