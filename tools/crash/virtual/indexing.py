@@ -146,20 +146,24 @@ def held(row: Row, version: str, seed: int, trials: int) -> None:
         for step in (Child("a", fill, trial.at("a"), 0, RUNS), Child("a", reindex, trial.at("a"))):
             trial.fail(step.end(LONG))
             note(f"{step.said}")
-        go_on = Path("/run") / trial.name
-        children = [Child("b", hold, trial.at("b"), go_on, mapped) for mapped in (False, True)]
-        for child in children:
-            child.wait_for(1, LONG)
-        for _ in range(2):
-            trial.fail(Child("a", reindex, trial.at("a")).end(LONG))
-        note("replaced")
-        go_on.touch()
-        real, control = (child.end(LONG) or _points_told(child) for child in children)
-        note(f"{real!r}, without its copies: {control!r}")
-        trial.fail(real)
+        trial.fail(_replaced_under(trial, mapped=False))
         row.trials += 1
-        row.controls += version == "3"
-        row.caught += version == "3" and control != ""
+        if row.control:
+            row.controls += 1
+            row.caught += _replaced_under(trial, mapped=True) != ""
+
+
+def _replaced_under(trial: Trial, *, mapped: bool) -> str:
+    """Replace the index under an answer; return what is wrong with it then. Each time the files are new to client b."""
+    go_on = Path("/run") / f"{trial.name}-{mapped}"
+    child = Child("b", hold, trial.at("b"), go_on, mapped)
+    child.wait_for(1, LONG)
+    for _ in range(2):
+        trial.fail(Child("a", reindex, trial.at("a")).end(LONG))
+    go_on.touch()
+    told = child.end(LONG) or _points_told(child)
+    note(f"mapped {mapped}: {told!r}")
+    return told
 
 
 def _points_told(child: Child) -> str:
