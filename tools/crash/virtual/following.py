@@ -149,7 +149,9 @@ def follow(row: Row, version: str, seed: int, trials: int) -> None:
             row.figures[f"v{version}: seconds until a query on {name} sees an event, median"] = round(
                 statistics.median(found), 2
             )
-            row.figures[f"v{version}: the same, p99"] = round(sorted(found)[int(len(found) * 0.99)], 2)
+            row.figures[f"v{version}: the same on {name}, p99"] = round(
+                sorted(found)[int(len(found) * 0.99)], 2
+            )
     if begun_lags:
         row.figures[f"v{version}: seconds until a query on b sees a new run, at most"] = round(
             max(begun_lags), 2
