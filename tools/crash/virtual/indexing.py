@@ -11,10 +11,10 @@ from typing import Any
 
 from campaign import Row
 
-import runstone
 from runstone import Repo, Run
 from runstone_indexer import Indexer, columns, lock
 from runstone_query.verify import verify
+from runstone_writer.errors import IndexBusyError, RunstoneError
 from virtual.child import Child
 from virtual.following import watch
 from virtual.network import CLIENTS
@@ -25,7 +25,7 @@ from virtual.trial import (
     note,
 )
 
-RUNS, POINTS, ASKED = 3, 2000, 12
+RUNS, POINTS, ASKED = 8, 4000, 12
 
 
 def fill(say: Callable[[Any], None], repo: Path, first: int, runs: int) -> None:
@@ -54,7 +54,7 @@ def churn(say: Callable[[Any], None], repo: Path) -> None:
                 Indexer(repo).reindex()
             else:
                 Indexer(repo).run_once()
-        except runstone.errors.IndexBusyError:
+        except IndexBusyError:
             pass
         opened = Repo(str(repo))
         if turn % 3 == 2:
@@ -91,7 +91,7 @@ def ask(say: Callable[[Any], None], repo: Path, seed: int, times: int, index: bo
             if len(steps) < newest:
                 wrong.append(f"the moving run had {newest} points and has {len(steps)}")
             newest = max(newest, len(steps))
-        except runstone.errors.RunstoneError as error:
+        except RunstoneError as error:
             say({"refused": f"turn {turn}: {error}"})
         if wrong:
             say({"wrong": f"turn {turn}: {'; '.join(wrong)}"})
@@ -125,7 +125,7 @@ def hold(say: Callable[[Any], None], repo: Path, go_on: Path, mapped: bool) -> N
         time.sleep(0.05)
     try:
         wrong = _wrong_points(result)
-    except runstone.errors.RunstoneError as error:
+    except RunstoneError as error:
         say({"refused": str(error)})
     else:
         say({"wrong": wrong})
@@ -146,20 +146,24 @@ def held(row: Row, version: str, seed: int, trials: int) -> None:
         for step in (Child("a", fill, trial.at("a"), 0, RUNS), Child("a", reindex, trial.at("a"))):
             trial.fail(step.end(LONG))
             note(f"{step.said}")
-        go_on = Path("/run") / trial.name
-        children = [Child("b", hold, trial.at("b"), go_on, mapped) for mapped in (False, True)]
-        for child in children:
-            child.wait_for(1, LONG)
-        for _ in range(2):
-            trial.fail(Child("a", reindex, trial.at("a")).end(LONG))
-        note("replaced")
-        go_on.touch()
-        real, control = (child.end(LONG) or _points_told(child) for child in children)
-        note(f"{real!r}, without its copies: {control!r}")
-        trial.fail(real)
+        trial.fail(_replaced_under(trial, mapped=False))
         row.trials += 1
-        row.controls += version == "3"
-        row.caught += version == "3" and control != ""
+        if row.control:
+            row.controls += 1
+            row.caught += _replaced_under(trial, mapped=True) != ""
+
+
+def _replaced_under(trial: Trial, *, mapped: bool) -> str:
+    """Replace the index under an answer; return what is wrong with it then. Each time the files are new to client b."""
+    go_on = Path("/run") / f"{trial.name}-{mapped}"
+    child = Child("b", hold, trial.at("b"), go_on, mapped)
+    child.wait_for(1, LONG)
+    for _ in range(2):
+        trial.fail(Child("a", reindex, trial.at("a")).end(LONG))
+    go_on.touch()
+    told = child.end(LONG) or _points_told(child)
+    note(f"mapped {mapped}: {told!r}")
+    return told
 
 
 def _points_told(child: Child) -> str:
@@ -222,7 +226,7 @@ def watch_alone(say: Callable[[Any], None], repo: Path, forgetful: bool) -> None
         lock.may_vanish = lambda folder: False
     try:
         watch(say, repo, 0.2)
-    except runstone.errors.IndexBusyError:
+    except IndexBusyError:
         say("busy")
 
 
@@ -295,7 +299,7 @@ def indexers(row: Row, version: str, seed: int, trials: int) -> None:
 def index_once(say: Callable[[Any], None], repo: Path) -> None:
     try:
         Indexer(repo).run_once()
-    except runstone.errors.IndexBusyError:
+    except IndexBusyError:
         say("busy")
 
 
