@@ -183,7 +183,7 @@ def test_a_damaged_file_is_never_merged_into_a_good_one(tmp_path):
     data = bytearray(path.read_bytes())
     data[entries[3]["columns"]["state"][2] + 5] ^= 1
     path.write_bytes(data)
-    with pytest.raises(DamagedColumnsError, match=r"states-3.*checksum"):
+    with pytest.raises(DamagedColumnsError, match=r"checksum.*states-3"):
         compact_states(str(tmp_path), entries)
     assert len(list(tmp_path.iterdir())) == FAN_OUT + 1
 

@@ -166,7 +166,9 @@ def test_a_broken_link_and_a_name_that_is_no_text_among_the_shards_hides_no_run(
     free = next(f"{n:02x}" for n in range(256) if f"{n:02x}" != shard(hash_of(1)))
     os.symlink(tmp_path / "nowhere", os.path.join(layout.logs, free))
     os.mkdir(os.path.join(os.fsencode(layout.logs), b"\xff\xfe"))
-    assert list(sweep(layout)) == [hash_of(1)]
+    refused = []
+    assert list(sweep(layout, refused.append)) == [hash_of(1)]
+    assert [error.filename for error in refused] == [os.path.join(layout.logs, free)]
 
 
 @pytest.mark.parametrize("which", ["run", "shard"])

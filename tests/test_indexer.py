@@ -379,9 +379,9 @@ def test_everything_wrong_is_reported_with_its_place_and_nothing_else_is_harmed(
             (os.path.basename(empty.path), "empty log"),
             (
                 os.path.basename(newer.path),
-                "a log of run run0003 has log format 99; this Runstone reads up to 1",
+                "a log of run run0003 has log format 99; this Runstone reads up to 2",
             ),
-            (os.path.basename(linked.path), "cannot be read"),
+            (os.path.basename(linked.path), "not a log of Runstone's"),
             (f"{os.path.basename(linked.path)}.away", "not a log of Runstone's"),
             (os.path.basename(zeros.path), "torn tail of 4096 bytes"),
         ]

@@ -204,13 +204,13 @@ def test_a_manifest_that_another_host_replaces_while_it_is_read_is_read_again(
     layout, monkeypatch, times, found
 ):
     publish(layout, full(layout))
-    opened, open_file = [], module.open_file
+    opened, read_file = [], module.read_file
 
-    def stale(path):
+    def stale(path, longest):
         opened.append(path)
         if len(opened) <= times:
             raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), path)
-        return open_file(path)
+        return read_file(path, longest)
 
-    monkeypatch.setattr(module, "open_file", stale)
+    monkeypatch.setattr(module, "read_file", stale)
     assert (read_manifest(layout) is not None) is found

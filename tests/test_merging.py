@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 sys.path.insert(0, str(Path(__file__).parent))
 
 from runstone_indexer.chunk import Chunk, chunk_of
-from runstone_indexer.columns import Columns, write_columns
+from runstone_indexer.columns import CRCS, Columns, write_columns
 from runstone_indexer.merging import merged_series
 from runstone_indexer.series import COLUMNS, SeriesFile
 from test_series import addresses, assert_holds, chunks, write
@@ -77,7 +77,7 @@ def test_the_chunk_table_of_a_merged_file_is_sorted(tmp_path):
 
 def test_a_merged_file_has_the_columns_of_any_other_in_their_order(tmp_path):
     entries = [write(tmp_path, [even(i, 0, 5)], f"series-{i}.npz") for i in range(3)]
-    assert tuple(merged(tmp_path, entries, "merged.npz")["columns"]) == COLUMNS
+    assert tuple(merged(tmp_path, entries, "merged.npz")["columns"]) == (*COLUMNS, CRCS)
 
 
 def test_files_that_have_nothing_in_common_are_copied_whole(tmp_path, monkeypatch):

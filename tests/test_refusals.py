@@ -310,7 +310,7 @@ def test_a_manifest_that_cannot_be_read_is_no_reason_to_make_the_index_anew(layo
     write_run(layout, 1)
     index(layout)
     epoch = open_generation(layout).manifest.epoch
-    real = open
+    real = os.open
 
     def fail(path: Any, *args: Any, **options: Any) -> Any:
         if path == manifest_path(layout):
@@ -318,7 +318,7 @@ def test_a_manifest_that_cannot_be_read_is_no_reason_to_make_the_index_anew(layo
         return real(path, *args, **options)
 
     with monkeypatch.context() as patch:
-        patch.setattr("builtins.open", fail)
+        patch.setattr("os.open", fail)
         with pytest.raises(StoreError, match="Input/output error"):
             index(layout)
     index(layout)

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from runstone_writer.layout import Layout, is_link, is_log, is_safe_hash, log_order, shard
+from runstone_writer.layout import Layout, is_link, is_log, is_safe_hash, log_order, parse_log_name, shard
 
 SETTLED_SECONDS = 2.0  # a folder changed more recently may change again within its time stamp's granularity
 _SHARDS = frozenset(f"{number:02x}" for number in range(256))
@@ -25,6 +25,11 @@ class RunFolder(NamedTuple):
     def extent(self) -> tuple[int, int]:
         """How many logs there are, and how many bytes they have."""
         return len(self.sizes), sum(self.sizes.values())
+
+    @property
+    def impostors(self) -> list[str]:
+        """The other names that a log would have: somebody has put a link or a folder in the place of one."""
+        return [name for name in self.foreign if parse_log_name(name) is not None]
 
 
 def look_into(layout: Layout, run: str) -> RunFolder:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import stat
 import time
 from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
-from runstone_writer.layout import Layout, is_link
+from runstone_writer.layout import Layout, is_link, read_file
 
 from .columns import Columns
 from .manifest import Manifest, index_folder, manifest_path, read_manifest
@@ -163,10 +164,10 @@ def fault_of(layout: Layout) -> Exception | None:
                 return ValueError(f"{folder} is not a folder")
         path = manifest_path(layout)
         try:
-            with open(path, "rb") as file:
-                file.read(1)
+            if stat.S_ISREG(os.lstat(path).st_mode):
+                read_file(path, 1)
         except FileNotFoundError:
-            return ValueError(f"{path} is not as it was written") if os.path.lexists(path) else None
+            return None
         except OSError as error:
             return error
         return ValueError(f"{path} is not as it was written")

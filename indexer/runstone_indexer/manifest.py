@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from runstone_writer.layout import Layout, is_link, open_file, write_whole
+from runstone_writer.layout import Layout, is_link, read_file, write_whole
 from runstone_writer.lines import frame, holds
 
 INDEX_FORMAT = 1
@@ -147,8 +147,7 @@ def _read(path: str) -> bytes:
     """Return what is in the file; nothing if it cannot be read."""
     for _ in range(READ_ATTEMPTS):
         try:
-            with open(open_file(path), "rb") as file:
-                return file.read(LONGEST + 1)
+            return read_file(path, LONGEST + 1)
         except OSError as error:
             if error.errno != errno.ESTALE:  # on NFS: it was replaced between the two calls
                 break

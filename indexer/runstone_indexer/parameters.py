@@ -26,7 +26,7 @@ import orjson
 import tantivy
 from numpy.typing import NDArray
 
-from runstone_writer.layout import is_link, open_file
+from runstone_writer.layout import is_link, open_file, read_file
 from runstone_writer.mounts import may_vanish
 from runstone_writer.state import RunState
 from runstone_writer.values import decode
@@ -370,8 +370,7 @@ def stamp_of(folder: str) -> int:
 
 def _meta(folder: str) -> Any:
     """Tantivy's own manifest."""
-    with open(open_file(os.path.join(folder, "meta.json")), "rb") as file:
-        return orjson.loads(file.read(_LONGEST_META))
+    return orjson.loads(read_file(os.path.join(folder, "meta.json"), _LONGEST_META))
 
 
 def _files_of(folder: str, meta: bytes) -> set[str]:

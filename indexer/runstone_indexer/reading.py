@@ -6,6 +6,7 @@ They may not be: a power cut takes what was written and not durable yet, a folde
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -66,9 +67,20 @@ def _read(layout: Layout, reading: Reading, folder: RunFolder, ends: dict[str, i
 
     done = replay(layout, state, list(folder.sizes), sink, ends=ends)
     reading.tails, reading.unfilled, reading.bytes_read = done.tails, done.unfilled, done.bytes_read
+    done.problems += _impostors(layout, state, folder)
     for problem in done.problems:
         (reading.unread if _is_unread(state, problem) else reading.damage).append(problem)
     return done
+
+
+def _impostors(layout: Layout, state: RunState, folder: RunFolder) -> Iterator[Problem]:
+    """Yield the logs that have been read, and in whose place there is something else now, such as a link."""
+    for name in folder.impostors:
+        writer, part = parse_log_name(name) or ("", 0)
+        parts = state.writers[writer].parts if writer in state.writers else []
+        if part < len(parts) and parts[part][0]:
+            offset = parts[part][0]
+            yield Problem(layout.log_path(state.run, name), offset, offset, "cannot be read: not a file")
 
 
 def _lost_log(layout: Layout, state: RunState, folder: RunFolder) -> list[Problem] | None:
@@ -80,7 +92,7 @@ def _lost_log(layout: Layout, state: RunState, folder: RunFolder) -> list[Proble
         for part, (offset, *_) in enumerate(writer.parts):
             name = log_name(writer.writer, part)
             path = layout.log_path(state.run, name)
-            if offset and name not in folder.sizes and not os.path.exists(path):
+            if offset and name not in folder.sizes and not os.path.lexists(path):
                 # Without any log the run was taken away on purpose: that is nobody's damage.
                 reason = "the log is missing, and had been read"
                 return [Problem(path, 0, offset, reason)] if folder.sizes else []

@@ -157,7 +157,9 @@ class _Collection:
         runs = [run for run in sweep(self._layout, self._refused) if run not in without]
         for count, run in enumerate(runs):
             try:
-                now[run] = look_into(self._layout, run).sizes
+                folder = look_into(self._layout, run)
+                now[run] = folder.sizes
+                self.done.unreadable += [self._layout.log_path(run, name) for name in folder.impostors]
                 for name, size in now[run].items():
                     if seen.get(run, {}).get(name) != size:
                         named |= named_in(self._layout.log_path(run, name))

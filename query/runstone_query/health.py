@@ -56,7 +56,11 @@ def health_of(repo: Repo) -> Health:
         health.runs["finished" if ended else status_of(layout, record.state, now)] += 1
         health.dropped += sum(writer.dropped for writer in record.state.writers.values())
     found: dict[tuple[str, int], Problem] = {}
-    suspects = list(sweep(layout)) if generation is None else [*fresh, *hinted(layout)]
+    refused: list[OSError] = []
+    suspects = list(sweep(layout, refused.append)) if generation is None else [*fresh, *hinted(layout)]
+    for error in refused:
+        path = str(error.filename)
+        found[path, 0] = Problem(path, 0, 0, f"cannot be read: {error.strerror}")
     if generation is not None:
         health.generation, health.points = generation.manifest.generation, generation.manifest.points
         for problem in known_problems(repo, generation):

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from runstone_indexer.columns import Columns
-from runstone_indexer.discovery import hinted, sweep
+from runstone_indexer.discovery import hinted, look_into, sweep
 from runstone_indexer.generation import Generation, fault_of, open_generation
 from runstone_indexer.manifest import index_folder
 from runstone_indexer.parameters import damaged_file, stamp_of
@@ -173,11 +173,15 @@ def _weigh(layout: Layout, runs: list[str], faults: dict[str, Problem], verdict:
     """Tell damaged blobs from those that a power cut has emptied, with the line that was to name them."""
     named: set[str] = set()
     for run in runs:
-        for name in layout.log_names(run):
-            try:
+        try:
+            folder = look_into(layout, run)
+            for name in folder.sizes:
                 named |= named_in(layout.log_path(run, name))
-            except OSError:  # nobody knows what it names
-                named.update(faults)
+        except OSError:
+            named.update(faults)
+        else:
+            if folder.impostors:
+                named.update(faults)  # nobody knows what the logs named that stood there
     for digest, problem in faults.items():
         if digest in named:
             verdict.damage.append(problem)

@@ -149,6 +149,12 @@ def open_file(path: str) -> int:
     return fd
 
 
+def read_file(path: str, longest: int) -> bytes:
+    """Return what is in a file of a repository, or its first `longest` bytes. Raises OSError."""
+    with open(open_file(path), "rb", buffering=0) as file:  # asked for more, read() would allocate that first
+        return file.read(min(os.fstat(file.fileno()).st_size, longest))
+
+
 def log_order(name: str) -> tuple[str, int]:
     return parse_log_name(name) or (name, 0)
 
