@@ -222,7 +222,9 @@ def test_a_link_in_the_place_of_the_index_is_moved_and_what_it_leads_to_is_left_
 def test_a_log_of_a_later_format_is_left_alone(layout):
     journal = Journal(layout, hash_of(1), 1)
     os.unlink(journal.path)
-    journal.event("log", format=2, run=hash_of(1), writer=journal.writer, part=0, kind="run", host="h", pid=1)
+    journal.event(
+        "log", format=99, run=hash_of(1), writer=journal.writer, part=0, kind="run", host="h", pid=1
+    )
     done = repair(layout)
     assert [problem.path for problem in done.left] == [journal.path]
     assert not verify(layout).clean

@@ -253,3 +253,31 @@ def test_the_watcher_leaves_no_thread_behind(layout):
     with watching(layout):
         wait_until(lambda: open_generation(layout) is not None)
     assert threading.active_count() == before
+
+
+def test_one_that_begins_while_a_query_indexes_for_a_moment_waits_for_it(layout):
+    write_run(layout, 1)
+    tried = threading.Event()
+
+    class Trying(Indexer):
+        def __enter__(self):
+            tried.set()
+            return super().__enter__()
+
+    watcher, failed = Watcher(Trying(layout)), []
+
+    def run() -> None:
+        try:
+            watcher.run()
+        except BaseException as error:
+            failed.append(error)
+
+    with Indexer(layout):
+        thread = threading.Thread(target=run)
+        thread.start()
+        assert tried.wait(60)
+    wait_until(lambda: failed or open_generation(layout) is not None)
+    watcher.stop()
+    thread.join(60)
+    assert failed == []
+    assert_index_is_right(layout)

@@ -100,7 +100,7 @@ def document(state: RunState) -> Document | None:
     return Document(digest or ~NO_DOCUMENT, fields)
 
 
-@lru_cache(maxsize=16_384)
+@lru_cache(maxsize=4_096)
 def _label_tokens(name: str, context: str) -> tuple[str, ...]:
     """Return the tokens of a sequence's identity: the runs of an experiment have the same sequences."""
     tokens = (terms.context_token(path, value) for path, value in _leaves(decode(orjson.loads(context)), ()))

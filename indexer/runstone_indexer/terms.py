@@ -66,7 +66,7 @@ def text_term(value: str) -> str:
     return "s" + text.encode("utf-8", "replace").decode()
 
 
-@lru_cache(maxsize=16_384)
+@lru_cache(maxsize=4_096)
 def _named(space: str, names: Path) -> str:
     """The runs of an experiment have the same names: hash each of them once."""
     return _token(space, list(names))

@@ -26,6 +26,7 @@ from .indexer import Indexer, Report
 POLL_SECONDS = 1.0
 SWEEP_SECONDS = 600.0  # how often every folder is looked at, for logs that no hint tells of
 RETRY_SECONDS = 5.0  # after the disk refused to take an index
+PATIENCE_SECONDS = 2.0  # with another process that indexes: it may be a query that does so for a moment
 QUIET_SECONDS = 0.2  # runs begin in bursts: wait that long for the rest of one
 
 logger = logging.getLogger("runstone.index")
@@ -56,8 +57,9 @@ class Watcher(FileSystemEventHandler):
         Whatever fails is tried again, and said once: a disk that is full, memory that runs out. Nothing is lost
         meanwhile, as queries read the logs.
         """
+        patient_until = time.monotonic() + PATIENCE_SECONDS
         with contextlib.ExitStack() as held:
-            while not self._begin(held):
+            while not self._begin(held, patient_until):
                 if self._stop_asked.wait(RETRY_SECONDS):
                     return
             observer = self._started_observer()
@@ -68,10 +70,10 @@ class Watcher(FileSystemEventHandler):
                     observer.stop()
                     observer.join()
 
-    def _begin(self, held: contextlib.ExitStack) -> bool:
+    def _begin(self, held: contextlib.ExitStack, patient_until: float) -> bool:
         """Take the lock, and read what is published. Raises StoreError where nothing can ever be written."""
         try:
-            held.enter_context(self._indexer)
+            self._take_turn(held, patient_until)
         except IndexBusyError:
             raise
         except Exception as error:
@@ -80,6 +82,15 @@ class Watcher(FileSystemEventHandler):
             self._tell(error)
             return False
         return True
+
+    def _take_turn(self, held: contextlib.ExitStack, patient_until: float) -> None:
+        while True:
+            try:
+                held.enter_context(self._indexer)
+                return
+            except IndexBusyError:
+                if time.monotonic() >= patient_until or self._stop_asked.wait(QUIET_SECONDS):
+                    raise
 
     def _tell(self, error: Exception) -> None:
         if not self._refused:

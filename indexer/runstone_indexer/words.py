@@ -58,7 +58,7 @@ def terms_of(texts: Iterable[str]) -> set[str]:
     return found
 
 
-@lru_cache(maxsize=16_384)
+@lru_cache(maxsize=4_096)
 def _terms(text: str) -> frozenset[str]:
     """The runs of an experiment have the same names and values: look at each of them once."""
     terms = map(term_of, words_in(folded(text)))

@@ -15,7 +15,7 @@ from runstone_indexer.generation import Generation, fault_of, open_generation
 from runstone_indexer.manifest import index_folder
 from runstone_indexer.parameters import damaged_file, stamp_of
 from runstone_writer.errors import CorruptionError
-from runstone_writer.layout import Layout, is_safe_hash, shard
+from runstone_writer.layout import Layout, is_safe_hash, parse_log_name, shard
 from runstone_writer.media.blob import StoredBlob
 from runstone_writer.media.objects import references
 from runstone_writer.media.shelf import PARTIAL, stored_blobs
@@ -31,6 +31,7 @@ from .trash import Trash
 
 PATIENCE = 100  # attempts to read a run that is being written up to the same place twice
 GONE = "indexed, and not there any more"
+IMPOSTOR = "it has the name of a log, and is no file: what stood there cannot be read"
 Progress = Callable[[int, int], None]
 
 
@@ -68,7 +69,9 @@ def verify(layout: Layout, progress: Progress | None = None) -> Verdict:
     generation = _checked_index(layout, verdict)
     verdict.unfinished += list(_unfinished(layout))
     temporary = {problem.path for problem in verdict.unfinished}
-    verdict.foreign += [problem for problem in _foreign(layout) if problem.path not in temporary]
+    for problem in _foreign(layout):
+        if problem.path not in temporary:
+            (verdict.damage if problem.reason == IMPOSTOR else verdict.foreign).append(problem)
     faults: dict[str, Problem] = {}
     blobs = _verify_blobs(layout, verdict, faults)
     runs = list(sweep(layout, lambda error: verdict.damage.append(_unread(error))))
@@ -147,7 +150,8 @@ def _foreign(layout: Layout) -> Iterator[Problem]:
 
 def _named(folder: str, names: list[str]) -> Iterator[Problem]:
     for name in sorted(names):
-        yield Problem(os.path.join(folder, name), 0, 0, "not a log of Runstone's")
+        reason = "not a log of Runstone's" if parse_log_name(name) is None else IMPOSTOR
+        yield Problem(os.path.join(folder, name), 0, 0, reason)
 
 
 def _verify_blobs(layout: Layout, verdict: Verdict, faults: dict[str, Problem]) -> set[tuple[str, int]]:

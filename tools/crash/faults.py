@@ -63,7 +63,7 @@ DOCUMENTED = (
     r"cannot write to .*\nTraining goes on",
     r"cannot open a log in .*\nTraining goes on",
     r"cannot keep an object in ",
-    r"objects may not survive a power cut",
+    r"objects in .* would not survive a power cut",
     r"artifact .* was not stored",
     r"\d+ events of run \w+ could not be written to ",
     r"\d+ points of run \w+ that have objects are lost",

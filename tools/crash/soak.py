@@ -50,7 +50,7 @@ SPACE_MIB = 256
 LOOK_SECONDS = 5.0
 SAY_SECONDS = 180.0
 RECOVERY_SECONDS = 60.0
-LOUD = 2**22  # bytes that the control keeps of each answer in the short form
+LOUD = 2**21  # bytes that the control keeps of each answer in the short form
 LEAK_MIB = 48  # that the control has kept at the end
 
 INDEX = DIES_WITH_PARENT + "import sys; sys.argv[0] = 'runstone'; from runstone.cli import main; main()"
@@ -65,7 +65,7 @@ from acked import acks_in, missing
 from runstone import Repo
 path, acks, status, seed, pause, leak = sys.argv[2:8]
 acks, pause, leak, rng = Path(acks), float(pause), int(leak), random.Random(seed)
-repo, kept, asked, LOUD = Repo(path), [], 0, 2**22
+repo, kept, asked, LOUD = Repo(path), [], 0, 2**21
 full = 0.0
 
 def ask():
@@ -118,7 +118,7 @@ while True:
                 continue  # a run that was collected while it was read: compare() holds what matters
             print(f"the reader: {type(error).__name__}: {error}", flush=True)
     asked += 1
-    if leak and (leak != LOUD or len(kept) < 200):
+    if leak and (leak != LOUD or len(kept) < 600):
         kept.append(bytearray(os.urandom(1)) * leak)
         kept += [os.open("/dev/null", os.O_RDONLY)] if asked % 8 == 0 or leak == LOUD else []
     with open(status, "w") as file:
