@@ -15,7 +15,7 @@ help:
 	@echo "make test    run every test"
 	@echo "make check   ruff, mypy --strict, house rules"
 	@echo "make upstream  run Aim's own tests against Runstone (AIM_SDIST=archive where there is no network)"
-	@echo "make crash   the long crash campaign (minutes)"
+	@echo "make crash   the crash, fault and damage campaigns (hours; a short form: make TRIALS=50 crash)"
 	@echo "make crash-nfs  the campaigns on two NFS clients, in a virtual machine (half an hour; needs QEMU)"
 	@echo "make fuzz    hostile and random queries by the thousand (minutes)"
 	@echo "make bench   speed against Aim, side by side (minutes; installs Aim into its own environment)"
@@ -76,9 +76,8 @@ upstream: $(VENV)/stamp-dev
 	@$(BIN)/python tools/upstream/main.py
 
 crash: $(VENV)/stamp-dev
-	@echo "==> running the crash campaign"
-	@$(BIN)/python tools/crash/sigkill.py
-	@$(BIN)/python tools/crash/damage.py
+	@echo "==> running the crash campaigns (hours; TRIALS=50 for a short form of each, minutes)"
+	@$(BIN)/python tools/crash/main.py $(if $(TRIALS),--trials $(TRIALS))
 
 # No rights are needed, and nothing is downloaded; what has to be installed is said where it is missing.
 crash-nfs: $(VENV)/stamp-dev

@@ -13,6 +13,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "tools" / "crash"))
 import compound
 import faults
 import memory
+import reading
 from campaign import Campaign, Options
 
 pytestmark = pytest.mark.skipif(shutil.which("cc") is None, reason="needs a C compiler")
@@ -24,7 +25,7 @@ pytestmark = pytest.mark.skipif(shutil.which("cc") is None, reason="needs a C co
     [
         pytest.param(faults.writer, 12, id="writer"),
         pytest.param(faults.indexer, 5, id="indexer"),
-        pytest.param(faults.reader, 8, id="reader"),
+        pytest.param(reading.reader, 8, id="reader"),
         pytest.param(compound.pairs, 3, id="compound"),
         pytest.param(memory.track, 12, id="track"),
         pytest.param(memory.malloc, 4, id="malloc"),

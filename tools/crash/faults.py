@@ -14,10 +14,7 @@ from __future__ import annotations
 import os
 import random
 import re
-import resource
 import shutil
-import signal
-import subprocess
 import sys
 import tempfile
 import threading
@@ -25,7 +22,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -323,11 +319,11 @@ def writer(options: Options) -> Row:
         sweep(
             row, folder, nursery, share, train, check_training, run_hash, "written", prepared=prepared, what="resumed"
         )  # fmt: skip
-        _control_writer(row, folder, nursery)
+        control_writer(row, folder, nursery)
     return row
 
 
-def _control_writer(row: Row, folder: Path, nursery: Nursery) -> None:
+def control_writer(row: Row, folder: Path, nursery: Nursery) -> None:
     for nth in range(4, 4 + 8):
         place = folder / "repo"
         shutil.rmtree(place, ignore_errors=True)
@@ -545,188 +541,7 @@ def index_regardless(say: Say, orders: Orders, *args: Any) -> None:
     index_once(say, orders, *args)
 
 
-# -- a reader --------------------------------------------------------------------------------------------------------
-
-
-def read(say: Say, orders: Orders, repo: str, index: bool, held: bool, ends: bool) -> None:
-    """Ask under a fault, and again when it has ended."""
-    del ends
-    orders.lift()
-    opened = Repo(repo, index=index, read_only=True) if held else None
-    if opened is not None:
-        say("before", ask(opened))
-    orders.arm()
-    from runstone_writer.errors import RunstoneError
-
-    try:
-        if opened is None:
-            opened = Repo(repo, index=index, read_only=True)
-        say("under", ask(opened))
-    except RunstoneError as error:
-        orders.lift()
-        say("refused", str(error))
-    orders.lift()
-    if opened is None:
-        opened = Repo(repo, index=index, read_only=True)
-    say("after", ask(opened))
-
-
-def reader(options: Options) -> Row:
-    """A reader: a Repo that is held open, and a new one, with an index and without."""
-    row = Row("R7", "calls that fail in a reader", "faults", control="what cannot be read is passed over")
-    row.skipped = lacking("cc")
-    if row.skipped:
-        return row
-    with workshop() as (folder, nursery):
-        prepared = folder / "prepared"
-        open_repo(prepared, create=True)
-        for part in range(2):
-            succeed(nursery.run(prepare, Fault(), prepared, prepared, part))
-        shutil.copytree(prepared, folder / "repo", symlinks=True)
-        expected = nursery.run(read, Fault(), folder / "repo", folder / "repo", False, False, False).said
-        check = partial(check_reading, expected[-1][1])
-        share = options if options.trials is None else Options(options.seed, options.trials // 4 + 1)
-        for index in (True, False):
-            for held in (True, False):
-                what = f"{'held' if held else 'new'}, {'with' if index else 'without'} an index"
-                sweep(
-                    row, folder, nursery, share, read, check, index, held, prepared=prepared, may_end=False, what=what
-                )  # fmt: skip
-        _control_reader(row, folder, nursery, prepared, check)
-    return row
-
-
-def check_reading(expected: Any, repo: Path, done: Outcome) -> list[str]:
-    """An answer is right, or somebody said which file is in its way."""
-    if done.code is None:
-        return ["the reader hangs"]
-    if done.code != 0:
-        return [f"the reader died ({done.code}): {done.error[-700:]}{done.stderr[-600:]}"]
-    said = {what[0]: what[1] for what in done.said}
-    found = []
-    for moment in ("before", "after"):
-        if moment in said and said[moment] != expected:
-            found.append(f"the answer {moment} the fault is not right: {said[moment]}")
-    told = [text for text in [*done.warnings, said.get("refused", "")] if str(repo) in text]
-    if "refused" in said and not told:
-        found.append(f"the error names no file: {said['refused']}")
-    if "under" in said and said["under"] != expected and not told:
-        found.append(f"in silence: {_difference(expected, said['under'])}")
-    return found
-
-
-def _difference(expected: Any, given: Any) -> str:
-    wrong = [key for key in expected if given.get(key) != expected[key]]
-    return f"not right for {wrong}, such as {given.get(wrong[0])}" if wrong else f"too much: {sorted(given)}"
-
-
-def _control_reader(
-    row: Row, folder: Path, nursery: Nursery, prepared: Path, check: Callable[[Path, Outcome], list[str]]
-) -> None:
-    place = folder / "repo"
-    for nth in range(1, 9):
-        shutil.rmtree(place, ignore_errors=True)
-        shutil.copytree(prepared, place, symlinks=True)
-        fault = Fault("read", "EIO", nth, for_ever=True)
-        done = nursery.run(read_carelessly, fault, place, place, False, False, False)
-        row.controls += 1
-        row.caught += bool(done.failed and check(place, done))
-
-
-def read_carelessly(say: Say, orders: Orders, *args: Any) -> None:
-    """The control: a reader that passes over what it cannot read, without a word."""
-    import warnings
-
-    warnings.showwarning = lambda *_, **__: None
-    read(say, orders, *args)
-
-
-# -- faults that no library makes up -----------------------------------------------------------------------------------
-
-
-def train_with_little(say: Say, orders: Orders, repo: str, what: str, amount: int) -> None:
-    """Train while the kernel itself refuses: files may not grow, or there are no more descriptors."""
-    orders.lift()
-    kind = {"FSIZE": resource.RLIMIT_FSIZE, "NOFILE": resource.RLIMIT_NOFILE}[what]
-    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    before = resource.getrlimit(kind)
-    real = orders.lift
-
-    def lift() -> None:
-        resource.setrlimit(kind, before)
-        real()
-
-    orders.lift = lift  # type: ignore[method-assign]
-    opened = len(os.listdir("/proc/self/fd")) if what == "NOFILE" else 0
-    resource.setrlimit(kind, (amount + opened, before[1]))
-    train(say, orders, repo, "", "written", True)
-
-
-def train_on_small_storage(say: Say, orders: Orders, repo: str, mount: str, how: str) -> None:
-    """Train on a tmpfs that is too small for a while."""
-    orders.lift()
-    real = orders.lift
-    ballast = Path(mount, "ballast")
-
-    def lift() -> None:
-        if how == "size":
-            ballast.unlink(missing_ok=True)
-        else:
-            subprocess.run(["mount", "-o", "remount,nr_inodes=4000", mount], check=True)
-        real()
-
-    orders.lift = lift  # type: ignore[method-assign]
-    train(say, orders, repo, "", "written", True)
-
-
-def real(options: Options) -> Row:
-    """Limits of the kernel's, and small file systems that are filled and freed."""
-    row = Row("R7", "storage that really refuses", "runs", control="what waits is forgotten")
-    row.skipped = lacking("cc", "mount", root=True)
-    if row.skipped:
-        return row
-    with workshop() as (folder, nursery):
-        for number in range(options.count(120)):
-            draw, place = random.Random(f"{options.seed}-{number}"), folder / "repo"
-            shutil.rmtree(place, ignore_errors=True)
-            what = ("FSIZE", "NOFILE", "size", "inodes")[number % 4]
-            if what in ("FSIZE", "NOFILE"):
-                open_repo(place, create=True)
-                amount = draw.randrange(400, 4000) if what == "FSIZE" else draw.randrange(6)
-                done = nursery.run(train_with_little, Fault(), place, place, what, amount)
-                failures = check_training(place, done)
-            else:
-                failures, amount = _on_tmpfs(folder, nursery, draw, what)
-            row.trials += 1
-            row.failures += [
-                f"seed {options.seed}, run {number}, {what} {amount}: {text}" for text in failures
-            ]
-        _control_writer(row, folder, nursery)
-    return row
-
-
-def _on_tmpfs(folder: Path, nursery: Nursery, draw: random.Random, what: str) -> tuple[list[str], int]:
-    mount = folder / "small"
-    mount.mkdir(exist_ok=True)
-    amount = draw.randrange(0, 9) if what == "size" else draw.randrange(9, 30)
-    limit = "size=1m,nr_inodes=4000" if what == "size" else f"size=16m,nr_inodes={amount}"
-    subprocess.run(["mount", "-t", "tmpfs", "-o", limit, "tmpfs", str(mount)], check=True)
-    try:
-        place = mount / "repo"
-        open_repo(place, create=True)
-        if what == "size":  # leave a few pages
-            free = os.statvfs(mount).f_bavail - amount
-            (mount / "ballast").write_bytes(bytes(free * os.statvfs(mount).f_bsize))
-        done = nursery.run(train_on_small_storage, Fault(), place, place, str(mount), what)
-        if what == "size":
-            (mount / "ballast").unlink(missing_ok=True)
-        subprocess.run(["mount", "-o", "remount,size=64m,nr_inodes=9000", str(mount)], check=True)
-        return check_training(place, done), amount
-    finally:
-        subprocess.run(["umount", "-l", str(mount)], check=False)
-
-
-CAMPAIGNS = {"writer": writer, "indexer": indexer, "reader": reader, "real": real}
+CAMPAIGNS = {"writer": writer, "indexer": indexer}
 
 if __name__ == "__main__":
     sys.exit(main(__doc__, CAMPAIGNS))

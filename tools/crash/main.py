@@ -22,7 +22,28 @@ from campaign import Row, as_json, from_json, show
 from rich.console import Console
 
 HERE = Path(__file__).resolve().parent
-MODULES = ("sigkill", "damage")
+MODULES = (
+    "sigkill",
+    "syscalls",
+    "power",
+    "strict",
+    "device",
+    "hang",
+    "faults",
+    "reading",
+    "storage",
+    "compound",
+    "memory",
+    "damage",
+    "index_damage",
+    "hostile_repository",
+    "writers",
+    "clock",
+    "indexers",
+    "rebuild",
+    "watching",
+    "soak",
+)
 
 
 def main() -> int:
