@@ -6,6 +6,7 @@ What comes out of signal handlers, at every instant, is in test_part.py.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import random
 import resource
@@ -1026,3 +1027,24 @@ def test_part_numbers_follow_each_other(layout: Layout, open_log: Any) -> None:
             log.append("open")
     parts = [parse_log_name(name) for name in layout.log_names(RUN)]
     assert parts == [(log.writer, number) for number in range(len(parts))]
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="asks /proc what is synced")
+def test_what_is_sent_again_because_the_last_fsync_failed_is_made_durable_before_the_end(
+    tmp_path, monkeypatch
+):
+    log = LogWriter(open_repo(tmp_path, create=True), RUN)
+    log.append("open")
+    real, synced = part_module._fdatasync, []
+
+    def fdatasync(fd: int) -> None:
+        synced.append(os.readlink(f"/proc/self/fd/{fd}"))
+        if len(synced) == 1:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        real(fd)
+
+    monkeypatch.setattr(part_module, "_fdatasync", fdatasync)
+    with pytest.warns(RuntimeWarning, match="Input/output error"):
+        log.close("end")
+    assert len(log.layout.log_names(RUN)) == 2
+    assert synced[-1] == log.path()

@@ -102,6 +102,17 @@ def test_a_blob_that_is_not_what_was_written_is_not_copied(repos):
     assert blobs(dest) == {}
 
 
+def test_a_damaged_blob_that_is_there_already_is_replaced_by_the_good_one(repos):
+    source, dest = repos
+    name = put_blob(source, b"one")
+    there = Path(dest.layout.blob_path(name))
+    there.parent.mkdir(parents=True)
+    there.write_bytes(b"\0\0\0")
+    name_blob(source, 1, name)
+    source.copy_runs([hash_of(1)], dest)
+    assert blobs(dest) == {name: b"one"}
+
+
 def test_a_moved_run_is_there_and_not_here(repos):
     source, dest = repos
     before = logs(source, hash_of(1))

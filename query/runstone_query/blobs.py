@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from runstone_writer.errors import CorruptionError
 from runstone_writer.layout import Layout, is_link, make_folder, open_file, sync_folder
+from runstone_writer.media.blob import StoredBlob
 from runstone_writer.media.shelf import renewed
 
 PIECE = 4 * 1024 * 1024  # bytes read at a time
@@ -57,13 +58,14 @@ def named_in(path: str, end: int | None = None) -> set[str]:
     return found
 
 
-def copy_blob(source: Layout, dest: Layout, name: str) -> int:
+def copy_blob(source: Layout, dest: Layout, name: str, *, trusting: bool) -> int:
     """Copy a blob, durable on return, unless it is there already. Return how many bytes were copied.
 
-    Raises OSError if that cannot be done, CorruptionError if what is in it does not fit its name.
+    Unless it is `trusting`, one that is there is read, and replaced if it is not what was written. Raises OSError
+    if that cannot be done, CorruptionError if what is in the source's does not fit its name.
     """
     target = dest.blob_path(name)
-    if renewed(target):
+    if renewed(target) and (trusting or _is_whole(dest, name)):
         return 0
     make_folder(os.path.dirname(target))
     temporary = os.path.join(os.path.dirname(target), f".{name}.{os.getpid()}.{os.urandom(4).hex()}")
@@ -89,6 +91,12 @@ def copy_blob(source: Layout, dest: Layout, name: str) -> int:
     sync_folder(os.path.dirname(target))
     sync_folder(dest.blobs)
     return size
+
+
+def _is_whole(layout: Layout, name: str) -> bool:
+    with contextlib.suppress(OSError):
+        return not StoredBlob(layout, name, os.stat(layout.blob_path(name)).st_size).fault()
+    return False
 
 
 def _names_in(folder: str) -> list[str]:

@@ -442,13 +442,9 @@ class LogWriter:
 
     def _preamble(self, number: int) -> list[bytes]:
         """Return what every part begins with, and what is repeated in it now and then."""
-        header: dict[str, Any] = {
-            "event": "log",
-            "format": LOG_FORMAT,
-            "run": self.run,
-            "writer": self.writer,
-        }
-        header |= {"part": number, "kind": self.kind, "host": host(), "pid": os.getpid()}
+        header: dict[str, Any] = {"event": "log", "format": LOG_FORMAT, "run": self.run}
+        header |= {"writer": self.writer, "part": number, "kind": self.kind}
+        header |= {"host": host(), "pid": os.getpid()}
         if self.parent:
             header["parent"] = self.parent
         if number:
@@ -553,6 +549,8 @@ class LogWriter:
             self._resume()
             if self._waiting:
                 self._leave_elsewhere()
+        if self._part is not _NOWHERE and not self._part.is_durable:  # the last fsync failed
+            self._part.sync(self._folders())
         self.closed = True
         TENDER.remove(self)
         _open_logs.discard(self)
