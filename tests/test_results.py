@@ -1,6 +1,7 @@
 """What a query hands back, and its data frames."""
 
 import math
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from processes import QUIET
 from runstone import Repo, Run
+from runstone_indexer.generation import open_generation
 from runstone_indexer.indexer import Indexer
 
 HUGE = 2**70
@@ -164,3 +166,67 @@ def test_without_pandas_a_data_frame_is_refused_with_what_to_install(repo):
         "dataframe() needs pandas, which is not installed\nInstall it with `pip install runstone[pandas]`.\n"
     )
     assert done.stdout == message * 4
+
+
+# -- damage in the index, met in the middle of an answer -------------------------------------------------------------
+
+
+def answers(repo):
+    runs = repo.query_runs("run.lr > 0.15 and 'x' in run.tags")
+    metrics = list(repo.query_metrics("metric.name == 'loss' and metric.last > 1.0 and run.lr > 0"))
+    return (
+        sorted(runs.hashes()),
+        sorted(run["lr"] for run in repo.query_runs("run.lr * 1 > 0.15")),
+        sorted((m.run.hash, m.summary("max"), m.values.sparse_list(), tuple(m.writers)) for m in metrics),
+        sorted(
+            (m.run.hash, m.data.range(1, 2).values_list())
+            for m in repo.query_metrics("metric.name == 'loss'")
+        ),
+    )
+
+
+@pytest.mark.parametrize("kind", ["states", "series"])
+@pytest.mark.parametrize("read_only", [True, False])
+@pytest.mark.filterwarnings("ignore:the index is damaged")
+def test_an_answer_is_right_wherever_the_index_is_damaged(tmp_path, kind, read_only):
+    for number in range(4):
+        with Run(repo=tmp_path, **QUIET) as run:
+            run["lr"] = number / 10
+            run.add_tag("x")
+            for step in range(3):
+                run.track(number + step / 10, name="loss", context={"subset": "val"})
+    Indexer(tmp_path).run_once()
+    expected = answers(Repo(tmp_path, index=False))
+    assert expected[0]
+    assert expected[2]
+    generation = open_generation(Repo(tmp_path).layout)
+    kept = shutil.copytree(generation.layout.index, tmp_path / "kept")
+    (entry,) = getattr(generation.manifest, kind)
+    for column, (_, length, offset) in entry["columns"].items():
+        if not length or column == "crc":
+            continue
+        shutil.rmtree(generation.layout.index)
+        shutil.copytree(kept, generation.layout.index)
+        (path,) = Path(generation.layout.index).rglob(entry["file"])
+        data = bytearray(path.read_bytes())
+        data[offset] ^= 1
+        path.write_bytes(data)
+        assert answers(Repo(tmp_path, read_only=read_only)) == expected, column
+
+
+def test_a_damaged_index_is_made_anew_and_told(tmp_path):
+    with Run(repo=tmp_path, **QUIET) as run:
+        run["lr"] = 0.5
+        run.track(1.0, name="loss")
+    Indexer(tmp_path).run_once()
+    before = open_generation(Repo(tmp_path).layout).manifest
+    (path,) = Path(Repo(tmp_path).layout.index).rglob(before.states[0]["file"])
+    data = bytearray(path.read_bytes())
+    data[before.states[0]["columns"]["p_bits"][2]] ^= 1
+    path.write_bytes(data)
+    with pytest.warns(
+        RuntimeWarning, match="the index is damaged in .*checksum[\\s\\S]*made anew from the logs"
+    ):
+        assert Repo(tmp_path).query_runs("run.lr > 0.1").hashes() == [run.hash]
+    assert open_generation(Repo(tmp_path).layout).manifest.epoch != before.epoch
+    assert Repo(tmp_path).query_runs("run.lr > 0.1").hashes() == [run.hash]

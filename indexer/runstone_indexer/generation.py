@@ -143,13 +143,13 @@ def open_generation(layout: Layout, current: Generation | None = None) -> Genera
         manifest = read_manifest(layout)
         if manifest is None:
             return None
-        if current is not None and _identity(current.manifest) == _identity(manifest):
+        if current is not None and identity(current.manifest) == identity(manifest):
             return current
         try:
             return _opened(layout, manifest, current)
         except (OSError, ValueError, KeyError):
             latest = read_manifest(layout)
-            if latest is None or _identity(latest) == _identity(manifest):
+            if latest is None or identity(latest) == identity(manifest):
                 return None
             time.sleep(0.001 * attempt)
     return None
@@ -178,7 +178,8 @@ def fault_of(layout: Layout) -> Exception | None:
     return None
 
 
-def _identity(manifest: Manifest) -> tuple[str, int]:
+def identity(manifest: Manifest) -> tuple[str, int]:
+    """Return what tells a generation from all others."""
     return manifest.epoch, manifest.generation
 
 

@@ -106,6 +106,13 @@ class Record:
                 self._state = self._read_logs()
         return self._state
 
+    def reread(self) -> RunState:
+        """Return the state from the logs alone, where the points are taken from then on, too."""
+        if self.generation is not None:
+            self._tail = {}
+            self._state = self._read_logs()
+        return self.state
+
     def texts(self) -> Iterator[str]:
         """Yield the run's texts, and what it has printed and logged."""
         yield from texts_of(self.state)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from runstone_indexer.columns import DamagedColumnsError
 from runstone_indexer.labels import Label
 from runstone_indexer.series import Found
 from runstone_indexer.states import StateFile
@@ -42,11 +43,15 @@ class Reference:
 
     @property
     def summary(self) -> Any:
-        return self._record.state.sequences[self.place].summary
+        same = self._record.state.find(self.name, self.context, self.kind)
+        return None if same is None else same.summary
 
     def summary_value(self, name: str) -> Any:
         """Return one of SUMMARIES."""
-        kind, bits = self._file.summaries.value(name, self._cell)
+        try:
+            kind, bits = self._file.summaries.value(name, self._cell)
+        except DamagedColumnsError:
+            return value_in(self.summary, self.kind, name)
         if kind == INT:
             return bits
         if kind == FLOAT:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import groupby, islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from runstone_indexer import collector
+from runstone_indexer.columns import DamagedColumnsError
 from runstone_indexer.states import StateFile
 from runstone_writer.values import decode
 
@@ -33,6 +35,8 @@ from .views import RunView, SequenceView
 if TYPE_CHECKING:
     from .columnset import Backend
     from .repo import Repo
+
+T = TypeVar("T")
 
 COLUMNS_FROM = 64  # candidates in one file from which evaluating whole columns pays
 PREFETCHED_RUNS = 512  # runs whose points are looked up together
@@ -82,16 +86,29 @@ class Result:
 
     def _matches(self) -> Any:
         if self._found is None:
-            selection = self._repo.snapshots.select(self._query)
-            explanation = selection.explanation
-            began = time.perf_counter()
-            with collector.paused():
-                self._found = self._evaluate(selection)
-            explanation.seconds["evaluate"] = time.perf_counter() - began
-            explanation.seconds["compile"] = self._compiled
-            explanation.matched = self._matched
-            self._explanation = explanation
+            self._despite_damage(self._find)
         return self._found
+
+    def _despite_damage(self, ask: Callable[[], T]) -> T:
+        def ask_anew() -> T:
+            try:
+                return ask()
+            except DamagedColumnsError:
+                self._found = None
+                raise
+
+        return self._repo.snapshots.despite_damage(ask_anew)
+
+    def _find(self) -> None:
+        selection = self._repo.snapshots.select(self._query)
+        explanation = selection.explanation
+        began = time.perf_counter()
+        with collector.paused():
+            self._found = self._evaluate(selection)
+        explanation.seconds["evaluate"] = time.perf_counter() - began
+        explanation.seconds["compile"] = self._compiled
+        explanation.matched = self._matched
+        self._explanation = explanation
 
     def _evaluate(self, selection: Selection) -> Any:
         raise NotImplementedError
@@ -114,6 +131,8 @@ class Result:
         (budget or self._budget).reset()
         try:
             return bool((predicate or self._predicate)(run, sequence))
+        except DamagedColumnsError:  # no fault of the expression's: the logs are asked
+            raise
         except Exception as error:  # whatever an expression does to one candidate, the others go on
             explanation.skipped += 1
             if not explanation.first_error:
@@ -158,7 +177,7 @@ class RunResult(Result):
 
     def hashes(self) -> list[str]:
         """Return the hashes of the matching runs, in order."""
-        hashes: list[str] = self._matches().hashes()
+        hashes: list[str] = self._despite_damage(lambda: self._matches().hashes())
         return hashes
 
     def runs(self) -> list[StoredRun]:
@@ -212,6 +231,8 @@ class SequenceResult(Result, Collection):
             try:
                 found += self._by_labels(plan, selection, file, rows)
                 continue
+            except DamagedColumnsError:
+                raise
             except Exception:  # noqa: S110 - one by one, each failure is told from the others
                 pass
             records = selection.indexed(file, rows)
@@ -364,8 +385,10 @@ def _look_up_points(matches: list[tuple[Record, list[Any]]]) -> None:
     wanted = [(record, ref) for record, stored in matches for ref in stored if isinstance(ref, Reference)]
     if wanted and wanted[0][0].generation is not None:
         keys = np.array([(record.number or 0) << 32 | ref.place for record, ref in wanted], dtype=np.int64)
-        for (_, ref), found in zip(wanted, wanted[0][0].generation.chunks_of(keys), strict=True):
-            ref.found = found
+        with contextlib.suppress(DamagedColumnsError):  # then each finds its own, in the logs
+            chunks = wanted[0][0].generation.chunks_of(keys)
+            for (_, ref), found in zip(wanted, chunks, strict=True):
+                ref.found = found
 
 
 def _views_of(pair: tuple[Record, Any]) -> tuple[RunView, SequenceView]:

@@ -7,7 +7,8 @@ from __future__ import annotations
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from runstone_indexer.chunk import Chunk, between
+from runstone_indexer.chunk import EMPTY, Chunk, between
+from runstone_indexer.columns import DamagedColumnsError
 from runstone_writer.media.objects import restore_point
 from runstone_writer.state import Sequence as StoredSequence
 from runstone_writer.values import decode
@@ -103,7 +104,11 @@ class Sequence:
     @property
     def writers(self) -> list[str]:
         """The id of the writer of each point (several processes may write one sequence)."""
-        chunk, writers, by = self._record.points(self._stored.place)
+        try:
+            chunk, writers, by = self._record.points(self._stored.place)
+        except DamagedColumnsError:
+            self._points = self._from_logs()
+            chunk, writers, by = self._record.points(self._stored.place)
         if by is None:
             return writers[:1] * len(chunk.steps)
         return [writers[writer] for writer in by.tolist()]
@@ -140,14 +145,29 @@ class Sequence:
         if self._points is None:
             stored = self._stored
             found = stored.found if type(stored) is Reference else None
-            self._points = self._record.chunk(stored.place, found)
+            try:
+                self._points = self._record.chunk(stored.place, found)
+            except DamagedColumnsError:
+                self._points = self._from_logs()
         return self._points
+
+    def _from_logs(self) -> Chunk:
+        """Return the points without the index, which is damaged."""
+        state = self._record.reread()
+        same = state.find(self.name, self._stored.context, self.type)
+        if same is None:
+            return EMPTY
+        self._stored = same
+        return self._record.chunk(same.place)
 
     def _between(self, low: float | None, high: float | None) -> Chunk:
         if self._points is not None:
             return between(self._points, low, high)
         found = getattr(self._stored, "found", None)
-        return self._record.chunk_between(self._stored.place, low, high, found)
+        try:
+            return self._record.chunk_between(self._stored.place, low, high, found)
+        except DamagedColumnsError:
+            return between(self._chunk, low, high)
 
 
 class Metric(Sequence):

@@ -6,8 +6,10 @@ import contextlib
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
 
-from runstone_indexer.generation import Generation, open_generation
+from runstone_indexer.columns import DamagedColumnsError
+from runstone_indexer.generation import Generation, identity, open_generation
 from runstone_indexer.indexer import Indexer
 from runstone_writer.errors import StoreError
 from runstone_writer.layout import Layout
@@ -25,6 +27,7 @@ from .suggestions import Known
 INDEX_WHEN_FRESH = 64
 
 Progress = Callable[[int, int], None]  # runs done, runs to do
+T = TypeVar("T")
 
 
 class Snapshots:
@@ -41,6 +44,7 @@ class Snapshots:
         self._overlay = Overlay(layout)
         self._generation: Generation | None = None
         self._lacking = Lacking()
+        self._distrusted: tuple[str, int] | None = None  # a generation in which damage was met
         self.progress: Progress | None = None  # told how far indexing is
 
     def close(self) -> None:
@@ -51,7 +55,7 @@ class Snapshots:
     def tail(self, run: str, *, warns: bool = True) -> Tail:
         """Return one run, read to the end of its logs."""
         with refusals_told(self._layout):
-            found = self._overlay.tail(run, self._refreshed())
+            found = self.despite_damage(lambda: self._overlay.tail(run, self._refreshed()))
         if warns:
             self._lacking.tell(found.unread)
         return found
@@ -64,7 +68,7 @@ class Snapshots:
         With `warns` a warning names what cannot be read, so that the answer may lack it.
         """
         with refusals_told(self._layout):
-            found = self._take(may_index)
+            found = self.despite_damage(lambda: self._take(may_index))
         if warns:
             self._lacking.tell(self._overlay.unread.values(), of_all=True)
         return found
@@ -104,9 +108,37 @@ class Snapshots:
         explanation.seconds["prefilter"] = time.perf_counter() - began
         return selection
 
+    def despite_damage(self, ask: Callable[[], T]) -> T:
+        """Return what `ask` gives; where it meets damage in the index, what it gives without that."""
+        try:
+            return ask()
+        except DamagedColumnsError as error:
+            self._distrust(error)
+            return ask()
+
+    def _distrust(self, error: DamagedColumnsError) -> None:
+        """Go by the logs, and by a new index if one may be made: the damaged one is derived from them."""
+        if self._generation is not None:
+            self._distrusted = identity(self._generation.manifest)
+        self.close()
+        where = f"the index is damaged in {error.path}: {error.reason}"
+        if self._may_index:
+            with contextlib.suppress(OSError):  # somebody else is at it, or nothing can be written here
+                Indexer(self._layout).reindex(self.progress)
+                warnings.warn(f"{where}\nIt was made anew from the logs.", RuntimeWarning, stacklevel=6)
+                return
+        warnings.warn(
+            f"{where}\nThe logs answer, which takes longer. `runstone reindex` makes the index anew.",
+            RuntimeWarning,
+            stacklevel=6,
+        )
+
     def _refreshed(self) -> Generation | None:
-        if self._uses_index:
-            self._generation = open_generation(self._layout, self._generation)
+        if not self._uses_index:
+            return None
+        self._generation = open_generation(self._layout, self._generation)
+        if self._generation is not None and identity(self._generation.manifest) == self._distrusted:
+            return None
         return self._generation
 
     def _is_far_behind(self, generation: Generation | None, hints: dict[str, None]) -> bool:
