@@ -361,7 +361,8 @@ def same(one: Any, other: Any) -> bool:
         return one == other
     if isinstance(one, float) or isinstance(other, float):  # a column of points may be one of floats
         return (
-            isinstance(other, float | int)
+            isinstance(one, float | int)
+            and isinstance(other, float | int)
             and float(one) == float(other)
             and str(float(one)) == str(float(other))
         )
