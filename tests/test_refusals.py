@@ -350,3 +350,18 @@ def test_a_watcher_survives_whatever_fails_in_a_pass_and_says_it_once(layout, mo
             thread.join(60)
     assert len(failures) == 3
     assert caplog.text.count("indexing failed: MemoryError()") == 1
+
+
+def test_a_folder_that_cannot_be_looked_at_when_a_run_is_opened_stops_no_training(tmp_path, monkeypatch):
+    Run(repo=tmp_path, **QUIET).close()
+    real = os.lstat
+
+    def fail(path: Any, *args: Any, **options: Any) -> Any:
+        if str(path).endswith("blobs"):
+            raise OSError(errno.EIO, "Input/output error", path)
+        return real(path, *args, **options)
+
+    monkeypatch.setattr("os.lstat", fail)
+    with Run(repo=tmp_path, **QUIET) as run:
+        run.track(1.0, name="loss")
+    assert Repo(tmp_path).get_run(run.hash).get_metric("loss").values.sparse_list() == ([0], [1.0])

@@ -214,13 +214,16 @@ def open_repo(path: str | os.PathLike[str], *, create: bool = False) -> Layout:
 def _refuse_links(root: str) -> None:
     for name in ("logs", "live", "blobs", "incoming", "trash", "damaged"):
         path = os.path.join(root, name)
-        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-            if not stat.S_ISDIR(os.lstat(path).st_mode):
-                raise StoreError(
-                    f"{path} is not a folder",
-                    path=path,
-                    hint="Nothing inside of a repository may lead out of it: link or mount the whole of .runstone.",
-                )
+        try:
+            mode = os.lstat(path).st_mode
+        except OSError:  # not there; or whoever uses it is told what is wrong with it
+            continue
+        if not stat.S_ISDIR(mode):
+            raise StoreError(
+                f"{path} is not a folder",
+                path=path,
+                hint="Nothing inside of a repository may lead out of it: link or mount the whole of .runstone.",
+            )
 
 
 def _read_version(root: str) -> int | None:
