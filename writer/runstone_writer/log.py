@@ -387,8 +387,8 @@ class LogWriter:
     def _refused(self, what: str, error: OSError) -> None:
         self.refusal = error.with_traceback(None)  # a traceback would keep the part, and so the file, open
         if not self._warned:
-            self._warned = self._after = True
-            self._warning = refusal.waiting(what, error, self.run, WAITING_LIMIT)
+            self._warned, self._warning = True, refusal.waiting(what, error, self.run, WAITING_LIMIT)
+            self._after = True  # last: whoever sees it finds the warning
 
     # -- the file --------------------------------------------------------------------------------------
 
