@@ -18,7 +18,7 @@ help:
 	@echo "make crash   the crash, fault and damage campaigns (hours; a short form: make TRIALS=50 crash)"
 	@echo "make crash-nfs  the campaigns on two NFS clients, in a virtual machine (half an hour; needs QEMU)"
 	@echo "make fuzz    hostile and random queries by the thousand (minutes)"
-	@echo "make bench   speed against Aim, side by side (minutes; installs Aim into its own environment)"
+	@echo "make bench   speed beside Aim, MLflow, W&B, tensorboardX and trackio (minutes; each gets an environment of its own)"
 	@echo "make bench-large  the same questions to 100,000 runs (Runstone alone)"
 	@echo "make wheel   build the wheel into ./dist"
 	@echo "make clean   remove what these have made"
