@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runstone import Text, UsageError, ValueTypeError
-from runstone_writer.values import Marks, as_number, decode, encode, normal_key, show_key
+from runstone_writer.values import LONGEST_KEY, Marks, as_number, decode, encode, normal_key, show_key
 
 texts = st.text(alphabet=st.characters(codec=None, exclude_categories=()), max_size=8)
 keys = st.one_of(texts, st.integers(), st.sampled_from(["$", "$int", "$dict", "$float"]))
@@ -112,3 +112,9 @@ def test_an_object_is_kept_only_where_it_may_be() -> None:
 def test_what_is_no_object_does_not_decode(tag: str, data: Any) -> None:
     with pytest.raises((KeyError, TypeError, ValueError)):
         decode({tag: data})
+
+
+def test_a_key_that_no_reader_would_take_is_refused_at_the_call():
+    assert len(normal_key(("k",) * LONGEST_KEY)) == LONGEST_KEY
+    with pytest.raises(UsageError, match="at most 250 parts, not 251"):
+        normal_key(("k",) * (LONGEST_KEY + 1))

@@ -11,10 +11,9 @@ from typing import Any
 from .identity import sequence_identity
 from .layout import writer_time
 from .params import UNSET, Params, Stamp
-from .values import Key, decode
+from .values import LONGEST_KEY, Key, decode
 
 LATEST = 253_402_128_000_000_000  # microseconds: two days before the year 10000, the last that has dates everywhere
-LONGEST_KEY = 250  # parts: what is nested deeper than Python can follow is in nobody's parameters
 UNKNOWN_SOURCE = -1  # in place of the part that a part sends again from, until its header has been read
 _PROP_TYPES = {
     "name": str,

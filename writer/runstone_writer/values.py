@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .media.blob import Blob
 
 Key = tuple[str | int, ...]
+LONGEST_KEY = 250  # parts: what is nested deeper than Python can follow is in nobody's parameters
 # By the id of a decoded dictionary: the kind of the object that it is the state of, and the dictionary itself
 # (as long as that lives, nothing else has its id).
 Marks = dict[int, tuple[str, dict[Any, Any]]]
@@ -79,11 +80,16 @@ def decode(data: Any, marks: Marks | None = None) -> Any:
 def normal_key(key: Any) -> Key:
     """Return a parameter key as a path: ``"a"`` is ``("a",)``, ``("a", "b")`` is itself, ``...`` is ``()``.
 
-    Raises UsageError for a key that is neither a string nor an integer.
+    Raises UsageError for a key that is neither a string nor an integer, or of more than LONGEST_KEY parts.
     """
     if key is Ellipsis:
         return ()
     parts = key if isinstance(key, tuple) else (key,)
+    if len(parts) > LONGEST_KEY:
+        raise UsageError(
+            f"a parameter key has at most {LONGEST_KEY} parts, not {len(parts):,}",
+            hint="Keep what is nested deeper as text, or as a file.",
+        )
     for part in parts:
         if type(part) is not str and type(part) is not int:
             raise UsageError(
