@@ -3,7 +3,9 @@
 import errno
 import logging
 import os
+import platform
 import shutil
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -281,3 +283,26 @@ def test_one_that_begins_while_a_query_indexes_for_a_moment_waits_for_it(layout)
     thread.join(60)
     assert failed == []
     assert_index_is_right(layout)
+
+
+FREED = """
+from runstone_indexer.collector import give_back
+
+def held():
+    with open("/proc/self/status") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("RssAnon"))
+
+kept = [bytearray(1000) for _ in range(100_000)]
+del kept[:-1]  # the last one keeps the heap from shrinking by itself
+before = held()
+give_back()
+print(before - held() > 50_000)
+"""
+
+
+@pytest.mark.skipif(
+    platform.libc_ver()[0] != "glibc", reason="other C libraries keep nothing, or cannot be asked"
+)
+def test_freed_memory_is_given_back():
+    done = subprocess.run([sys.executable, "-c", FREED], capture_output=True, text=True, check=True)
+    assert done.stdout == "True\n"

@@ -21,6 +21,7 @@ from watchdog.observers.api import BaseObserver
 from runstone_writer.errors import IndexBusyError, StoreError
 from runstone_writer.refusal import is_hopeless
 
+from .collector import give_back
 from .indexer import Indexer, Report
 
 POLL_SECONDS = 1.0
@@ -127,6 +128,8 @@ class Watcher(FileSystemEventHandler):
             self._tell(error)
             return None
         self._refused = False
+        if report.runs:
+            give_back()
         return report
 
     def _started_observer(self) -> BaseObserver | None:
