@@ -102,9 +102,8 @@ def fsck(repo: str | None, repairs: bool, dry_run: bool, yes: bool, as_json: boo
 
 
 def _say_repaired(done: Repaired) -> None:
-    click.echo()
     if done.nothing:
-        click.echo("There is nothing to repair.")
+        click.echo("\nThere is nothing to repair.")
     verb = "Would be" if done.dry_run else "Was"
     _print_problems(f"{verb} written down as known (the file stays)", done.noted)
     _print_problems(f"{verb} moved to the folder damaged", done.moved)
@@ -125,7 +124,7 @@ def _say(verdict: Verdict) -> None:
     _print_problems("Interrupted, or at work (no damage)", verdict.unfinished)
     _print_problems("Foreign (no damage)", verdict.foreign)
     if verdict.clean:
-        click.echo("No damage.")
+        click.echo("No damage but what is known." if verdict.known else "No damage.")
         return
     click.echo()
     if verdict.damage:
