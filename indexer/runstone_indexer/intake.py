@@ -156,7 +156,7 @@ class Intake:
 
     def _read(self, folder: RunFolder, row: StateRow, *, in_use: bool) -> _News:
         """Read what is new of a run, and prepare all of it for the batch."""
-        stored = _points_of(row.state)
+        stored = points_of(row.state)
         reading = read_on(self._layout, row.state, folder)
         if in_use:
             self._proven.add(row.state.run)
@@ -235,8 +235,9 @@ class Intake:
         """Hide runs whose folders are not there any more."""
         for row in rows:
             self._left.pop(row.state.run, None)
-            self.batch.put_gone(row, _points_of(row.state))
+            self.batch.put_gone(row, points_of(row.state))
 
 
-def _points_of(state: RunState) -> int:
+def points_of(state: RunState) -> int:
+    """Return how many points a run has."""
     return sum(sequence.summary.count for sequence in state.sequences if sequence.summary is not None)

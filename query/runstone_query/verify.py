@@ -12,6 +12,7 @@ import numpy as np
 from runstone_indexer.columns import Columns
 from runstone_indexer.discovery import hinted, look_into, sweep
 from runstone_indexer.generation import Generation, fault_of, open_generation
+from runstone_indexer.intake import points_of
 from runstone_indexer.manifest import index_folder
 from runstone_indexer.parameters import damaged_file, stamp_of
 from runstone_writer.errors import CorruptionError
@@ -275,7 +276,7 @@ def _verify_runs(layout: Layout, runs: set[str], generation: Generation, verdict
                     problem = Problem(layout.run_folder(run), 0, 0, f"{GONE}: `runstone index` is enough")
                     verdict.unfinished.append(problem)
                 else:
-                    points = _points_of(file.load(row).state)
+                    points = points_of(file.load(row).state)
                     verdict.index.append(Problem(layout.run_folder(run), 0, 0, f"{GONE}: {points:,} points"))
             if documents.pop(number, None) != int(file.column("document")[row]) and not is_newer:
                 verdict.index.append(
@@ -284,10 +285,6 @@ def _verify_runs(layout: Layout, runs: set[str], generation: Generation, verdict
     if documents and not is_newer:
         count = f"parameters of {len(documents):,} runs that there are not are indexed"
         verdict.index.append(Problem(generation.parameters.folder, 0, 0, count))
-
-
-def _points_of(state: RunState) -> int:
-    return sum(s.summary.count for s in state.sequences if s.summary is not None)
 
 
 def compare(one: Record, other: Record) -> str:
