@@ -137,18 +137,18 @@ def test_a_file_that_is_merged_away_while_a_reader_opens_it_leads_to_the_newer_g
     for step in range(6):
         journal.track(float(step), step=step)
         index(layout)
-    read = module.read_manifest
+    read = module.manifest_bytes
     calls = []
 
     def read_and_then_merge(where: Layout):
-        manifest = read(where)
+        data = read(where)
         if not calls:
             calls.append(1)
             journal.track(9.0, step=9)
             index(layout)  # the seventh file: all become one
-        return manifest
+        return data
 
-    monkeypatch.setattr(module, "read_manifest", read_and_then_merge)
+    monkeypatch.setattr(module, "manifest_bytes", read_and_then_merge)
     assert losses(opened(layout), "run") == [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 9.0]
 
 

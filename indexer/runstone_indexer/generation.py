@@ -13,7 +13,14 @@ from numpy.typing import NDArray
 from runstone_writer.layout import Layout, is_link, read_file
 
 from .columns import Columns
-from .manifest import Manifest, index_folder, manifest_path, read_manifest
+from .manifest import (
+    Manifest,
+    index_folder,
+    manifest_bytes,
+    manifest_path,
+    parse_manifest,
+    read_manifest,
+)
 from .parameters import ParameterReader
 from .series import Found, SeriesFile
 from .states import DELETED, GONE, KNOWN, StateFile, StateRow, name_key
@@ -48,6 +55,7 @@ class Generation:
             states.get(entry["file"]) or StateFile(Columns(self.folder, entry))
             for entry in reversed(manifest.states)
         ]
+        self.written = b""  # its manifest, as it stands in the file, once that is known
         self.series: list[SeriesFile] = [
             series.get(entry["file"]) or SeriesFile(Columns(self.folder, entry)) for entry in manifest.series
         ]
@@ -140,13 +148,18 @@ def open_generation(layout: Layout, current: Generation | None = None) -> Genera
     then there is a newer manifest. Damaged files are as good as none: the logs have everything.
     """
     for attempt in range(OPEN_ATTEMPTS):
-        manifest = read_manifest(layout)
+        data = manifest_bytes(layout)
+        if current is not None and data == current.written:
+            return current  # as each query finds: nothing is parsed and checked again
+        manifest = parse_manifest(layout, data)
         if manifest is None:
             return None
         if current is not None and identity(current.manifest) == identity(manifest):
             return current
         try:
-            return _opened(layout, manifest, current)
+            opened = _opened(layout, manifest, current)
+            opened.written = data
+            return opened
         except (OSError, ValueError, KeyError):
             latest = read_manifest(layout)
             if latest is None or identity(latest) == identity(manifest):

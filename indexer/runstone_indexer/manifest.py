@@ -72,9 +72,18 @@ def manifest_path(layout: Layout) -> str:
 
 def read_manifest(layout: Layout) -> Manifest | None:
     """Return the published manifest; None if there is none that can be used (then the logs are read)."""
+    return parse_manifest(layout, manifest_bytes(layout))
+
+
+def manifest_bytes(layout: Layout) -> bytes:
+    """Return what stands in the place of the manifest; nothing if it cannot be read, or is somebody else's."""
     if is_link(layout.index) or is_link(index_folder(layout)):
-        return None
-    data = _read(manifest_path(layout))
+        return b""
+    return _read(manifest_path(layout))
+
+
+def parse_manifest(layout: Layout, data: bytes) -> Manifest | None:
+    """Return the manifest that is written in `data`; None if that is not what an indexer has written."""
     if len(data) > LONGEST or not holds(data, 0):  # not a whole one, or not as it was written
         return None
     try:
