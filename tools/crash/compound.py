@@ -26,14 +26,11 @@ from faults import (
     check_training,
     index_once,
     index_regardless,
-    prepare,
-    succeed,
     train,
     train_forgetful,
+    two_runs,
     workshop,
 )
-
-from runstone_writer.layout import open_repo
 
 FULL = 600
 NOT_MET = 40  # how far the counts of calls go that are drawn
@@ -95,10 +92,7 @@ def pairs(options: Options) -> Row:
     if row.skipped:
         return row
     with workshop() as (folder, nursery):
-        prepared = folder / "prepared"
-        open_repo(prepared, create=True)
-        for part in range(2):
-            succeed(nursery.run(prepare, Fault(), prepared, prepared, part))
+        prepared = two_runs(folder, nursery)
         count = options.count(FULL)
         for number in range(count):
             row.failures += _trial(folder, nursery, prepared, options.seed, number, control=False)

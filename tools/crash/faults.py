@@ -368,6 +368,15 @@ def prepare(say: Say, orders: Orders, repo: str, part: int) -> None:
     say("prepared")
 
 
+def two_runs(folder: Path, nursery: Nursery) -> Path:
+    """Return a new repository with the runs that there are to index."""
+    prepared = folder / "prepared"
+    open_repo(prepared, create=True)
+    for part in range(2):
+        succeed(nursery.run(prepare, Fault(), prepared, prepared, part))
+    return prepared
+
+
 def index_once(say: Say, orders: Orders, repo: str, how: str, ends: bool) -> None:
     """One pass."""
     del orders, ends
@@ -474,10 +483,7 @@ def indexer(options: Options) -> Row:
     if row.skipped:
         return row
     with workshop() as (folder, nursery):
-        prepared = folder / "prepared"
-        open_repo(prepared, create=True)
-        for part in range(2):
-            succeed(nursery.run(prepare, Fault(), prepared, prepared, part))
+        prepared = two_runs(folder, nursery)
         share = options if options.trials is None else Options(options.seed, options.trials // 5 + 1)
         fresh = folder / "fresh"
         shutil.copytree(prepared, fresh, symlinks=True)

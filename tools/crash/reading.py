@@ -18,14 +18,12 @@ from campaign import Options, Row, lacking, main
 from failing import Fault, Nursery, Orders, Outcome, Say
 from faults import (
     ask,
-    prepare,
-    succeed,
     sweep,
+    two_runs,
     workshop,
 )
 
 from runstone import Repo
-from runstone_writer.layout import open_repo
 
 
 def read(say: Say, orders: Orders, repo: str, index: bool, held: bool, ends: bool) -> None:
@@ -58,10 +56,7 @@ def reader(options: Options) -> Row:
     if row.skipped:
         return row
     with workshop() as (folder, nursery):
-        prepared = folder / "prepared"
-        open_repo(prepared, create=True)
-        for part in range(2):
-            succeed(nursery.run(prepare, Fault(), prepared, prepared, part))
+        prepared = two_runs(folder, nursery)
         shutil.copytree(prepared, folder / "repo", symlinks=True)
         expected = nursery.run(read, Fault(), folder / "repo", folder / "repo", False, False, False).said
         check = partial(check_reading, expected[-1][1])
