@@ -7,6 +7,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,6 +30,9 @@ struct orders {
 };
 
 static struct orders *orders;
+static int in_task; /* a child that was forked for a task: memory never fails its parent, which has to go on */
+
+static void begin_task(void) { in_task = 1; }
 
 __attribute__((constructor)) static void begin(void) {
     const char *path = getenv("FAILING_ORDERS");
@@ -41,6 +45,7 @@ __attribute__((constructor)) static void begin(void) {
     syscall(SYS_close, fd);
     if (page != MAP_FAILED)
         orders = page;
+    pthread_atfork(NULL, NULL, begin_task);
 }
 
 /* -- the decision -- */
@@ -304,7 +309,7 @@ void *__libc_calloc(size_t, size_t);
 void *__libc_realloc(void *, size_t);
 
 static int refuses_memory(void) {
-    if (orders == NULL || !orders->armed || orders->memory_every == 0)
+    if (orders == NULL || !in_task || !orders->armed || orders->memory_every == 0)
         return 0;
     unsigned n = (unsigned)__atomic_add_fetch(&orders->allocations, 1, __ATOMIC_SEQ_CST);
     n = (n + (unsigned)orders->memory_seed * 2654435761u) * 2246822519u; /* spread evenly */
