@@ -1,5 +1,6 @@
 """`Repo`: complete answers, whatever the index knows, whoever is writing, whatever was killed."""
 
+import math
 import os
 import shutil
 import sys
@@ -450,6 +451,23 @@ def test_an_index_far_behind_is_brought_up_to_date(tmp_path, monkeypatch):
     make_run(tmp_path, "d")
     how = repo.explain("")
     assert (how.from_index, how.from_logs) == (4, 0)
+
+
+def test_runs_that_are_being_written_are_read_on_not_indexed_by_each_query(tmp_path, monkeypatch):
+    """Such a pass costs many times what reading on does, and there would be one for each query."""
+    monkeypatch.setattr(snapshot, "INDEX_WHEN_FRESH", 2)
+    monkeypatch.setattr(snapshot, "REST", math.inf)
+    runs = [Run(repo=tmp_path, **QUIET) for _ in range(4)]
+    repo = Repo(tmp_path)
+    passes = 0
+    for step in range(5):
+        for run in runs:
+            run.track(step, name="loss")
+        assert len(repo.query_runs(f"run.metrics['loss'].last == {step}").hashes()) == 4
+        passes += repo.explain("").from_logs == 0
+    assert passes == 2  # the first index, and what is far behind once
+    for run in runs:
+        run.close()
 
 
 def test_without_an_index_none_is_made(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
@@ -23,8 +24,10 @@ from .prefilter import WORTH_ASKING, WORTH_ASKING_BESIDE_COLUMNS, candidates, de
 from .selection import Explanation, Selection
 from .suggestions import Known
 
-# With more runs than this to read on the spot, an index is made first, if nobody else is making one.
+# With more runs than this to read on the spot, the index is brought up to date first, if nobody else is at it.
 INDEX_WHEN_FRESH = 64
+# Not again before so many times what that took: runs that are being written are cheaper read on than indexed.
+REST = 20
 
 Progress = Callable[[int, int], None]  # runs done, runs to do
 T = TypeVar("T")
@@ -45,6 +48,7 @@ class Snapshots:
         self._generation: Generation | None = None
         self._lacking = Lacking()
         self._distrusted: tuple[str, int] | None = None  # a generation in which damage was met
+        self._rests_until = -math.inf  # by the monotonic clock: no index pass before
         self.progress: Progress | None = None  # told how far indexing is
 
     def close(self) -> None:
@@ -77,12 +81,24 @@ class Snapshots:
         # Hints first: one that is gone by then was removed after a manifest with all of its log was published.
         hints = self._overlay.candidates()
         generation = self._refreshed()
-        if may_index and self._may_index and self._is_far_behind(generation, hints):
-            with contextlib.suppress(OSError):  # somebody else is at it, or nothing can be written here
-                Indexer(self._layout).run_once(self.progress, full=generation is None)
-            hints = self._overlay.candidates()
-            generation = self._refreshed()
-        return generation, self._overlay.fresh(hints, generation)
+        if generation is None and may_index and self._may_index:
+            hints, generation = self._brought_up()
+        fresh = self._overlay.fresh(hints, generation)
+        if may_index and self._may_index and self._is_far_behind(generation, fresh):
+            hints, generation = self._brought_up()
+            fresh = self._overlay.fresh(hints, generation)
+        return generation, fresh
+
+    def _brought_up(self) -> tuple[dict[str, None], Generation | None]:
+        """Bring the index up to date; return the hints and the generation that there are then."""
+        began, is_first = time.monotonic(), self._generation is None
+        with contextlib.suppress(OSError):  # somebody else is at it, or nothing can be written here
+            Indexer(self._layout).run_once(self.progress, full=is_first)
+        now = time.monotonic()
+        if not is_first:
+            self._rests_until = now + REST * (now - began)
+        hints = self._overlay.candidates()
+        return hints, self._refreshed()
 
     def known(self) -> Known:
         """Return the names of the parameters and sequences that there are."""
@@ -141,12 +157,9 @@ class Snapshots:
             return None
         return self._generation
 
-    def _is_far_behind(self, generation: Generation | None, hints: dict[str, None]) -> bool:
-        if generation is None:
-            return True
-        if len(hints) <= INDEX_WHEN_FRESH:
-            return False
-        return len(self._overlay.fresh(hints, generation)) > INDEX_WHEN_FRESH
+    def _is_far_behind(self, generation: Generation | None, fresh: dict[str, Tail]) -> bool:
+        is_rested = time.monotonic() >= self._rests_until
+        return generation is not None and len(fresh) > INDEX_WHEN_FRESH and is_rested
 
 
 class Lacking:

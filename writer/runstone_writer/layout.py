@@ -34,10 +34,12 @@ class Layout:
         self.index = os.path.join(root, "index")
 
     def run_folder(self, run: str) -> str:
-        return os.path.join(self.logs, shard(run), run)
+        return (
+            f"{self.logs}{os.sep}{shard(run)}{os.sep}{run}"  # asked for several times for each run of a query
+        )
 
     def log_path(self, run: str, name: str) -> str:
-        return os.path.join(self.run_folder(run), name)
+        return f"{self.run_folder(run)}{os.sep}{name}"
 
     def blob_path(self, digest: str) -> str:
         return os.path.join(self.blobs, digest[:2], digest)
