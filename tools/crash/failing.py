@@ -165,6 +165,7 @@ class Nursery:
         assert process is not None
         assert process.stdin is not None
         assert process.stdout is not None
+        self.orders.lift()  # a child that had to be killed has left them armed
         module = Path(sys.modules[task.__module__].__file__ or "").stem
         wanted = {
             "module": module,
