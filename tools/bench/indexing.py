@@ -1,11 +1,16 @@
-"""The rows about what is derived, and about the disk: W, P4, P12."""
+"""The rows about what is derived, and about the disk: W, P4, P5, P12."""
+
+import math
 
 from comparison import Comparison, Samples
 from goals import goal_for
 from peer import Peer
+from questions import QUESTIONS
 from repositories import Written, size
-from row import Row
+from row import OURS, Row
 from workload import Workload
+
+MANY_POINTS, MANY_RUNS = 1_000, 50_000
 
 
 def write_rows(comparison: Comparison, workload: Workload) -> list[Row]:
@@ -18,15 +23,53 @@ def write_rows(comparison: Comparison, workload: Workload) -> list[Row]:
 
 
 def index_rows(comparison: Comparison, workload: Workload) -> list[Row]:
-    """P4: index from nothing, in a fresh process; importing and removing the old index are not counted."""
-    row = Row("P4", "index from nothing", workload=workload.name, goal=goal_for("P4", workload.name))
-    repositories = comparison.written(workload)
+    """P4: index from nothing, in a fresh process; importing and removing the old index are not counted.
 
-    def sampler(peer: Peer) -> Samples:
-        return lambda: [peer.fresh("index", path=repositories[peer.name].path)]
+    P5 is the same on long runs. A repository that is ours alone and has many runs is indexed once.
+    """
+    key = "P5" if workload.points > MANY_POINTS else "P4"
+    title = "index from nothing" if key == "P4" else f"index {workload.total_points:,} points from nothing"
+    row = Row(key, title, workload=workload.name, goal=goal_for(key, workload.name))
+    floor = Row(f"{key} floor", "the same, beside its floor: read, CRC, orjson.loads", workload=workload.name)
+    repositories = comparison.written(workload)
+    if workload.runs > MANY_RUNS:
+        row.samples[OURS] = [repositories[OURS].index_seconds]
+        return [row]
+
+    def sampler(peer: Peer, command: str) -> Samples:
+        return lambda: [peer.fresh(command, path=repositories[peer.name].path)]
 
     stores = [peer for peer in comparison.stores if peer.name in repositories]
-    return [comparison.interleave(row, {peer.name: sampler(peer) for peer in stores})]
+    samplers = {peer.name: sampler(peer, "index") for peer in stores}
+    ours = next(peer for peer in stores if peer.name == OURS)
+    comparison.interleave(row, {**samplers, "floor": sampler(ours, "decode")})
+    floor.samples = {OURS: row.samples.get(OURS, []), "floor": row.samples.pop("floor", [])}
+    return [row, floor]
+
+
+def held_rows(comparison: Comparison, workload: Workload) -> list[Row]:
+    """P15 and P16: the memory and the open files of an indexer and of a process that has asked, at their most."""
+    written = comparison.written(workload)[OURS]
+    name = workload.name
+    queries = [
+        QUESTIONS[key].make(number, workload).aimql for key in ("P6", "P7", "P8") for number in range(10)
+    ]
+    ours = next(peer for peer in comparison.stores if peer.name == OURS)
+    with ours.process() as process:
+        process.call("ask", path=written.path, kind="runs", queries=queries, budget=math.inf)
+        asked = process.call("held")
+    memory = [
+        Row("P15 index", "memory of the indexer, peak", "B", name, goal_for("P15 index", name)),
+        Row("P15 query", "memory of a process that asks, peak", "B", name, goal_for("P15 query", name)),
+    ]
+    files = [
+        Row("P16 index", "open files of the indexer", "files", name, goal_for("P16 index", name)),
+        Row("P16 query", "open files of a process that asks", "files", name, goal_for("P16 query", name)),
+    ]
+    for rows, values in ((memory, (written.index_peak, asked[0])), (files, (written.index_files, asked[1]))):
+        for row, value in zip(rows, values, strict=True):
+            row.samples[OURS] = [value]
+    return memory + files
 
 
 def disk_rows(comparison: Comparison, workload: Workload) -> list[Row]:

@@ -16,7 +16,7 @@ from typing import Any
 from comparison import Comparison
 from environment import InstallError, interpreter
 from facts import load, machine_facts
-from indexing import disk_rows, index_rows, write_rows
+from indexing import disk_rows, held_rows, index_rows, write_rows
 from peer import Peer, PeerError
 from querying import query_rows
 from questions import QUESTIONS
@@ -29,7 +29,8 @@ from workload import LARGE, WORKLOADS, named
 from writing import import_rows, open_rows, track_rows
 
 TOP = Path(__file__).resolve().parents[2]
-ROWS = ("W", "P1", "P2", "P3", "P4", *QUESTIONS, "P12")
+ROWS = ("W", "P1", "P2", "P3", "P4", "P5", *QUESTIONS, "P12", "P13", "P14", "P15")
+QUERY_ROWS = {*QUESTIONS, "P13", "P14"}
 
 
 def arguments() -> argparse.Namespace:
@@ -41,7 +42,12 @@ def arguments() -> argparse.Namespace:
         "--only", type=_row_list, default=set(ROWS), metavar="ROWS", help=f"of {','.join(ROWS)}"
     )
     known = [*WORKLOADS, *LARGE]
-    parser.add_argument("--workload", choices=known, help=f"only this one (default: {', '.join(WORKLOADS)})")
+    parser.add_argument(
+        "--workload",
+        action="append",
+        choices=known,
+        help=f"may be given several times (default: {', '.join(WORKLOADS)})",
+    )
     parser.add_argument("--rounds", type=int, default=3, help="turns of each store (default: %(default)s)")
     parser.add_argument("--quick", action="store_true", help="small workloads and few samples")
     parser.add_argument(
@@ -108,23 +114,26 @@ def measure(comparison: Comparison, options: argparse.Namespace) -> list[Row]:
     for key, make in (("P1", track_rows), ("P2", open_rows), ("P3", import_rows)):
         if key in wanted:
             rows += make(comparison)
-    for name in [options.workload] if options.workload else WORKLOADS:
+    for name in options.workload or WORKLOADS:
         workload = named(name, quick=options.quick)
-        if "W" in wanted:
+        here = wanted & set(workload.rows)
+        if "W" in here:
             rows += write_rows(comparison, workload)
-        if "P4" in wanted and name != "M":
+        if here & {"P4", "P5"}:
             rows += index_rows(comparison, workload)
-        if "P12" in wanted and name != "M":
+        if "P15" in here:
+            rows += held_rows(comparison, workload)
+        if "P12" in here:
             rows += disk_rows(comparison, workload)
-        if wanted & set(QUESTIONS):
-            rows += query_rows(comparison, workload, wanted)
+        if here & QUERY_ROWS:
+            rows += query_rows(comparison, workload, here)
     return rows
 
 
 def main() -> int:
     """Measure, print, and say by the exit code whether the answers agree."""
     options, progress = arguments(), Console(stderr=True)
-    repositories = Repositories(options.data)
+    repositories = Repositories(options.data.resolve())
     try:
         stores, said = find_stores(options, progress)
         facts: dict[str, Any] = machine_facts(options.data)

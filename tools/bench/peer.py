@@ -106,10 +106,12 @@ class Peer:
         with self.process() as process:
             return process.call(command, **arguments)
 
-    def python_seconds(self, code: str) -> float:
-        """Wall time of a fresh interpreter that runs `code`."""
+    def python_seconds(self, *arguments: str) -> float:
+        """Wall time of a fresh interpreter with these arguments."""
         started = time.perf_counter()
-        subprocess.run([self.interpreter, "-c", code], check=True, env=clean_environment(self.home), cwd="/")
+        command = [self.interpreter, *arguments]
+        environment = clean_environment(self.home)
+        subprocess.run(command, check=True, env=environment, cwd="/", stdout=subprocess.DEVNULL)
         return time.perf_counter() - started
 
 

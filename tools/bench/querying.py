@@ -1,4 +1,4 @@
-"""The rows about queries: P6 to P10, warm and in a fresh process, with the answers compared."""
+"""The rows about queries: P6 to P11, P13 and P14, warm and in a fresh process, with the answers compared."""
 
 from contextlib import suppress
 
@@ -15,6 +15,7 @@ TITLES = {
     "P8": "half of all runs, hashes out",
     "P9": "metrics of 7.7 % of the runs, all points",
     "P10": "two metrics of every run, all points",
+    "P11": "every point of long runs, as arrays",
 }
 WITH_COLD = ("P6", "P9")
 WITH_OBJECTS = ("P6", "P8")
@@ -23,13 +24,21 @@ MOST = 30
 
 
 def query_rows(comparison: Comparison, workload: Workload, wanted: set[str]) -> list[Row]:
-    """The wanted rows among P6 to P10. One process for each store serves all warm rows."""
+    """The wanted rows. One process for each store serves all warm rows."""
     rows, examination = [], Examination(comparison, workload)
     with comparison.processes(asked=True) as processes:
         for key in filter(wanted.__contains__, QUESTIONS):
             rows += examination.warm_rows(QUESTIONS[key], processes)
             if key in WITH_COLD:
                 rows.append(examination.cold_row(QUESTIONS[key]))
+    if "P11" in wanted:
+        floor = examination.arrays_row()
+        floor.samples[OURS] = next(row for row in rows if row.key == "P11").samples[OURS]
+        rows.append(floor)
+    if "P13" in wanted:
+        rows += examination.command_rows()
+    if "P14" in wanted:
+        rows += examination.overlay_rows()
     return rows
 
 
@@ -55,6 +64,18 @@ class Examination:
             rows.append(self._interleave(row, question, "run_objects", processes))
         return rows
 
+    def arrays_row(self) -> Row:
+        """What P11 is compared with: the same points from files of numpy's own."""
+        workload, ours = self._workload, self._ours()
+        row = Row(
+            "P11 floor", "the same, beside np.load of as many, two files a sequence", workload=workload.name
+        )
+        sequences = workload.total_points // workload.points
+        asked = {"sequences": sequences, "points": workload.points}
+        path = self._comparison.repositories.empty(ours)
+        row.samples = {"floor": ours.fresh("load_arrays", path=path, **asked)}
+        return row
+
     def _shares(self, question: Question, process: Process) -> Row:
         """Where the time of a warm query goes, as far as Runstone tells; the rest is loading the answer."""
         variants = question.variants(self._workload, MOST * self._comparison.rounds, 8)
@@ -74,6 +95,41 @@ class Examination:
         row = Row(f"{question.row} cold", "the same, first query of a process", workload=self._workload.name)
         stores = [peer for peer in self._comparison.stores if peer.name in self._repositories]
         return self._comparison.interleave(row, {peer.name: sampler(peer) for peer in stores})
+
+    def command_rows(self) -> list[Row]:
+        """P13: `runstone query` as somebody types it, beside a Python that only loads what it needs."""
+        name, ours = self._workload.name, self._ours()
+        path = self._repositories[OURS].path
+        query = QUESTIONS["P6"].make(0, self._workload).aimql
+        row = Row("P13", "`runstone query` in a fresh process", workload=name, goal=goal_for("P13", name))
+        floor = Row(
+            "P13 floor", "the same, beside its floor: Python, import tantivy, numpy, orjson", workload=name
+        )
+        command = ["-m", "runstone", "query", "--repo", path, "--json", query]
+        samplers = {OURS: command, "floor": ["-c", "import tantivy, numpy, orjson"]}
+        self._comparison.interleave(
+            row,
+            {store: lambda given=given: [ours.python_seconds(*given)] for store, given in samplers.items()},
+        )
+        floor.samples = {OURS: row.samples.get(OURS, []), "floor": row.samples.pop("floor", [])}
+        return [row, floor]
+
+    def overlay_rows(self) -> list[Row]:
+        """P14: what a query costs more if each of 100 open runs has just been written to. It comes last: it adds runs."""
+        name, rounds = self._workload.name, self._comparison.rounds
+        queries = [QUESTIONS["P6"].make(k, self._workload).aimql for k in range(MOST * rounds)]
+        with self._ours().process() as process:
+            quiet, busy = process.call("overlay", path=self._repositories[OURS].path, queries=queries)
+        row = Row(
+            "P14", "added to a query by 100 runs being written", workload=name, goal=goal_for("P14", name)
+        )
+        row.samples[OURS] = [b - q for q, b in zip(quiet, busy, strict=True)]
+        idle = Row("P14 idle", "the same query when nothing has been written", workload=name)
+        idle.samples[OURS] = quiet
+        return [row, idle]
+
+    def _ours(self) -> Peer:
+        return next(peer for peer in self._comparison.stores if peer.name == OURS)
 
     def _interleave(self, row: Row, question: Question, kind: str, processes: dict[str, Process]) -> Row:
         samplers = {

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from digests import series_digest
-from workload import BATCH_SIZES, SEQUENCES, RunData, Workload
+from workload import BATCH_SIZES, Workload
 
 Params = dict[str, Any]
 
@@ -20,7 +20,7 @@ class Variant:
 
     aimql: str
     run_matches: Callable[[Params], bool]
-    sequences: tuple[tuple[str, str], ...] = SEQUENCES
+    sequences: tuple[tuple[str, str], ...] | None = None  # all
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,11 @@ def points_of_all(k: int, workload: Workload) -> Variant:
     return Variant(f'metric.name == "{name}"', lambda p: True, ((name, "train"), (name, "val")))
 
 
+def every_point(k: int, workload: Workload) -> Variant:
+    """P11: all there is."""
+    return Variant(f'metric.name != "none {k}"', lambda p: True)
+
+
 QUESTIONS = {
     question.row: question
     for question in (
@@ -81,6 +86,7 @@ QUESTIONS = {
         Question("P8", "runs", half_of_all),
         Question("P9", "points", points_of_some),
         Question("P10", "points", points_of_all),
+        Question("P11", "points", every_point),
     )
 }
 
@@ -89,18 +95,20 @@ class Truth:
     """The right answers, worked out from the generated data alone; no store is asked."""
 
     def __init__(self, workload: Workload) -> None:
-        self._runs: list[RunData] = list(workload.all_runs())
+        self._workload = workload
+        self._params = [workload.params(number) for number in range(workload.runs)]
 
     def answer(self, kind: str, variant: Variant) -> list[str] | dict[str, str]:
         """What a correct store finds: labels for runs; for points a digest for each sequence."""
-        found = [run for run in self._runs if variant.run_matches(run.params)]
+        workload = self._workload
+        found = [number for number, params in enumerate(self._params) if variant.run_matches(params)]
         if kind == "runs":
-            return sorted(run.label for run in found)
+            return sorted(map(workload.label, found))
         return {
-            f"{run.label}/{name}/{subset}": series_digest(range(len(values)), values)
-            for run in found
-            for (name, subset), values in run.series.items()
-            if (name, subset) in variant.sequences
+            f"{workload.label(number)}/{name}/{subset}": series_digest(range(len(values)), values)
+            for number in found
+            for (name, subset), values in workload.run(number).series.items()
+            if variant.sequences is None or (name, subset) in variant.sequences
         }
 
 

@@ -60,9 +60,7 @@ def table(rows: list[Row], peers: list[str], *, judge: bool) -> Table:
 
 
 def beside(row: Row, store: str) -> str:
-    """A peer's median, and how many times ours it is. The floor has no column: it stands in the first."""
-    if "floor" in row.samples and store == "aim":
-        store = "floor"
+    """A peer's median (or the floor's), and how many times ours it is."""
     text, _ = cells(row, store)
     ratio = row.ratio(store)
     if row.unit not in ("s", "B"):
@@ -83,11 +81,12 @@ def _goal(row: Row, *, judge: bool) -> str:
 
 def show(console: Console, rows: list[Row], facts: dict[str, Any], peers: list[str], *, judge: bool) -> None:
     """Facts, table, and everything that went wrong in full."""
+    beside_ours = [*peers, "floor"] if any("floor" in row.samples for row in rows) else peers
     console.print()
     for name, value in facts.items():
         text = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
         console.print(f"{name:>12}: {text}", highlight=False, markup=False)
-    console.print(table(rows, peers, judge=judge))
+    console.print(table(rows, beside_ours, judge=judge))
     for row in rows:
         if row.answers not in ("", "equal"):
             console.print(f"{row.key} {row.workload}: {row.answers}", style="red", markup=False)

@@ -11,18 +11,23 @@ from workload import Workload
 
 RUN_BYTES = 600_000
 """What Aim allocates for a run of workload S, rounded up; other stores take less."""
-OUR_BYTES = 40_000
+OUR_BYTES = 30_000
 """What Runstone allocates for a run of workload L, index included, rounded up."""
 
 
 @dataclass(frozen=True)
 class Written:
-    """A repository with a workload in it; `labels` says which run hash is which run of the workload."""
+    """A repository with a workload in it; `labels` says which run hash is which run of the workload.
+
+    What the process that indexed it has held at most: bytes, and open files. Zero where that is not known.
+    """
 
     path: str
     labels: dict[str, str]
     write_seconds: float
     index_seconds: float
+    index_peak: int = 0
+    index_files: int = 0
 
 
 class Repositories:
@@ -78,8 +83,12 @@ def _write(home: Path, peer: Peer, workload: Workload, progress: Progress) -> Wr
     path = str(home / "repo")
     with peer.process() as process:
         process.call("create", path=path)
-        done = process.call("write", progress, path=path, workload=asdict(workload))
-    written = Written(path, done["labels"], done["seconds"], peer.fresh("index", path=path))
+        command = "write_straight" if workload.straight else "write"
+        done = process.call(command, progress, path=path, workload=asdict(workload))
+    with peer.process() as process:
+        seconds = process.call("index", path=path)
+        held = process.call("held") if peer.name == OURS else []
+    written = Written(path, done["labels"], done["seconds"], seconds, *held)
     note = {key: value for key, value in asdict(written).items() if key != "path"}
     (home / "written.json").write_text(json.dumps(note))
     return written

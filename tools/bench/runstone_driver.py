@@ -1,4 +1,4 @@
-"""Runstone as a driver, and the floor of P1, which needs orjson as Runstone does.
+"""Runstone as a driver, and the floors, which need orjson and numpy as Runstone does.
 
 Indexer and Repo are imported by `load_reader`: the rows about writing then measure what a training script
 has loaded, and no more.
@@ -7,15 +7,17 @@ has loaded, and no more.
 import glob
 import os
 import shutil
-import time
 from collections.abc import Iterator
 from typing import Any
 
 import floor
-from serve import serve
+from serve import Driver, clock, serve
+from straight import write_straight
+from workload import Workload
 
 import runstone
 
+OPEN_RUNS, INDEX_EVERY = 100, 10
 PARTS = ("compile", "refresh", "prefilter", "evaluate")
 
 
@@ -80,21 +82,77 @@ class RunstoneAdapter:
         return {"log": log, "index": [os.path.join(root, "index")], "points": points}
 
 
-def shares(path: str, kind: str, queries: list[str]) -> dict[str, float]:
-    """Which parts of the time of some queries went into what."""
-    repo, parts, total = runstone.Repo(path), dict.fromkeys(PARTS, 0.0), 0.0
-    for number, query in enumerate(queries):
-        started = time.perf_counter()
-        result = repo.query_runs(query) if kind == "runs" else repo.query_metrics(query)
-        _ = result.hashes() if kind == "runs" else [metric.values.sparse_numpy() for metric in result]
-        seconds = time.perf_counter() - started
-        if number:  # the first one opens the index
-            total += seconds
-            for name, spent in result.explain().seconds.items():
-                parts[name] += spent
-    parts["load"] = total - sum(parts.values())
-    return {name: spent / total for name, spent in parts.items()}
+class RunstoneDriver(Driver):
+    """What is measured of Runstone alone, and the floors, which need its packages."""
+
+    def write_straight(self, path: str, workload: dict[str, Any]) -> dict[str, Any]:
+        """Like `write`, but the logs are composed."""
+        started = clock()
+        labels = write_straight(path, Workload(**workload), lambda done: self._say({"progress": done}))
+        return {"labels": labels, "seconds": clock() - started}
+
+    def floor(self, path: str, values: list[float], warm_up: int, budget: float) -> float:
+        """The floor of P1."""
+        return floor.loop(path, values, warm_up, budget)
+
+    def decode(self, path: str) -> float:
+        """The floor of P4 and P5."""
+        return floor.decode(path)
+
+    def load_arrays(self, path: str, sequences: int, points: int) -> list[float]:
+        """What P11 is compared with."""
+        return floor.load_arrays(path, sequences, points)
+
+    def held(self) -> tuple[int, int]:
+        """The most memory that this process has had, in bytes, and how many files it has open."""
+        with open("/proc/self/status") as file:
+            fields = dict(line.split(":", 1) for line in file)
+        return int(fields["VmHWM"].split()[0]) * 1024, len(os.listdir("/proc/self/fd"))
+
+    def shares(self, path: str, kind: str, queries: list[str]) -> dict[str, float]:
+        """Which parts of the time of some queries went into what."""
+        repo, parts, total = runstone.Repo(path), dict.fromkeys(PARTS, 0.0), 0.0
+        for number, query in enumerate(queries):
+            started = clock()
+            result = repo.query_runs(query) if kind == "runs" else repo.query_metrics(query)
+            _ = result.hashes() if kind == "runs" else [metric.values.sparse_numpy() for metric in result]
+            seconds = clock() - started
+            if number:  # the first one opens the index
+                total += seconds
+                for name, spent in result.explain().seconds.items():
+                    parts[name] += spent
+        parts["load"] = total - sum(parts.values())
+        return {name: spent / total for name, spent in parts.items()}
+
+    def overlay(self, path: str, queries: list[str]) -> tuple[list[float], list[float]]:
+        """Seconds of each query when nothing has been written since the last one, and when each open run has.
+
+        The indexer has followed every tenth time. That what was written is seen is asked behind each query.
+        """
+        runs = [self._adapter.open_run(path) for _ in range(OPEN_RUNS)]
+        repo, quiet, busy = runstone.Repo(path), [], []
+        for number, query in enumerate(queries):
+            if number % INDEX_EVERY == 0:
+                self._adapter.load_reader()
+                self._adapter.index(path)
+            repo.query_runs(query).hashes()
+            quiet.append(_seconds(repo, query))
+            for run in runs:
+                run.track(number, name="busy")
+            busy.append(_seconds(repo, query))
+            seen = len(repo.query_runs(f"run.metrics['busy'].last == {number}").hashes())
+            if seen != OPEN_RUNS:
+                raise AssertionError(f"{seen} of {OPEN_RUNS} runs show what has just been written")
+        for run in runs:
+            run.close()
+        return quiet, busy
+
+
+def _seconds(repo: Any, query: str) -> float:
+    started = clock()
+    repo.query_runs(query).hashes()
+    return clock() - started
 
 
 if __name__ == "__main__":
-    serve(RunstoneAdapter(), {"floor": floor.loop, "shares": shares})
+    serve(RunstoneAdapter(), RunstoneDriver)

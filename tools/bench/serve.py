@@ -201,20 +201,19 @@ def _claim_stdout() -> TextIO:
     return answers
 
 
-def serve(adapter: Adapter | WriterAdapter, more: dict[str, Callable[..., Any]] | None = None) -> None:
-    """Answer requests until standard input ends; `more` adds commands that only one store has."""
+def serve(adapter: Adapter | WriterAdapter, kind: type[Driver] = Driver) -> None:
+    """Answer requests until standard input ends; a `kind` of its own has commands that only one store has."""
     answers = _claim_stdout()
 
     def say(message: dict[str, Any]) -> None:
         answers.write(json.dumps(message) + "\n")
         answers.flush()
 
-    driver = Driver(adapter, say)
+    driver = kind(adapter, say)
     for line in sys.stdin:
         request = json.loads(line)
         command = request.pop("do")
         try:
-            call = (more or {}).get(command) or getattr(driver, command)
-            say({"result": call(**request)})
+            say({"result": getattr(driver, command)(**request)})
         except Exception:
             say({"error": traceback.format_exc()})

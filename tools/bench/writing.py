@@ -25,7 +25,7 @@ def track_rows(comparison: Comparison) -> list[Row]:
     calls, warm_up = (500, 50) if comparison.quick else (CALLS, WARM_UP)
     paths = {peer.name: comparison.repositories.empty(peer) for peer in comparison.stores}
     loop = Row("P1", "track() of one number, mean of a loop", goal=goal_for("P1"))
-    floor = Row("P1 floor", "the floor (second number): encode, CRC, os.write", goal=goal_for("P1 floor"))
+    floor = Row("P1 floor", "the same, beside its floor: encode, CRC, os.write", goal=goal_for("P1 floor"))
     slow = Row("P1 p99", "track() of one number, 99th percentile")
     numbers = values(calls)
     with comparison.processes(asked=False) as processes:
@@ -91,9 +91,10 @@ def import_rows(comparison: Comparison) -> list[Row]:
 
     def sampler(peer: Peer) -> Samples:
         return lambda: [
-            peer.python_seconds(peer.importing) - peer.python_seconds("pass") for _ in range(pairs)
+            peer.python_seconds("-c", peer.importing) - peer.python_seconds("-c", "pass")
+            for _ in range(pairs)
         ]
 
     for peer in comparison.stores:  # byte-code and page cache
-        peer.python_seconds(peer.importing)
+        peer.python_seconds("-c", peer.importing)
     return [comparison.interleave(row, {peer.name: sampler(peer) for peer in comparison.stores})]
