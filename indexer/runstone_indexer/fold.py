@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from runstone_writer.state import RunState, WriterState
 
 from .chunk import FLOAT, OBJECT, Chunk, by_sequence, chunk_of
+from .floats import NUMBER, ChunkSink, fold_floats
 from .summary import Summary
 
 _WRONG = (ValueError, TypeError, IndexError, OverflowError)
-NUMBER = "number"  # the type of sequences that metrics are made of
-
-# Takes the place of the sequence in the run, the place of the writer in the run, and the points.
-ChunkSink = Callable[[int, int, Chunk], None]
 
 
 def fold_points(state: RunState, writer: WriterState, rows: list[list[Any]], sink: ChunkSink) -> None:
@@ -25,7 +21,7 @@ def fold_points(state: RunState, writer: WriterState, rows: list[list[Any]], sin
     """
     by = list(state.writers).index(writer.writer)
     bad = []
-    for number, group in by_sequence(rows).items():
+    for number, group in by_sequence(fold_floats(state, writer, by, rows, sink)).items():
         sequence = state.sequences[writer.declared[number]]
         is_number = sequence.kind == NUMBER
         try:

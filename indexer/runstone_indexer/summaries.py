@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from runstone_writer.state import RunState
 
-from .fold import NUMBER
+from .floats import NUMBER
 from .summary import Summary
 from .table import FLOAT, HUGE, INT, NONE, Column
 
