@@ -161,6 +161,31 @@ def test_the_index_of_runs_that_come_and_go_stays_small(tmp_path):
     assert len(kept) <= 2 * FAN_OUT
 
 
+def test_files_that_are_half_dead_become_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(compaction, "next_to_merge", lambda _: None)
+    monkeypatch.setattr(compaction, "MANY_ROWS", 3)
+    monkeypatch.setattr(compaction, "MANY_POINTS", 20)
+    layout, files = new_repo(tmp_path), []
+    with Indexer(layout) as indexer:
+        for number in range(12):
+            write_run(layout, number, points=10)
+            indexer.run_once()
+            if number > 1:
+                shutil.rmtree(layout.run_folder(hash_of(number - 2)))
+                indexer.run_once(full=True)
+            generation = open_generation(layout)
+            stored = sum(len(file.run) for file in generation.states)
+            points = sum(int(file._columns["count"].sum()) for file in generation.series)
+            files.append(len(generation.states))
+            assert stored - 2 <= max(2 + 2, 3)  # a run, and the row that says that it is gone
+            assert points - generation.manifest.points <= max(generation.manifest.points, 20)
+        assert min(files[2:]) == 1
+        before = open_generation(layout).manifest
+        indexer.run_once(full=True)
+        assert open_generation(layout).manifest.files() == before.files()
+    assert_index_is_right(layout)
+
+
 def name_key_of(row: StateRow) -> int:
     from runstone_indexer.states import name_key
 

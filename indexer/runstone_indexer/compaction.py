@@ -1,7 +1,7 @@
 """Compaction: merging files so that there are never more than a few of each size.
 
 Files stand in the order of their age, and only neighbours are merged: so "newer row wins" (states) and
-"position in the log" (series) stay what they were.
+"position in the log" (series) stay what they were. Where runs come and go, files that are half dead become one.
 """
 
 from __future__ import annotations
@@ -27,16 +27,56 @@ Merged = dict[str, Array | Pieces]
 FAN_OUT = 6  # files of about one size; one more, and they become one
 SMALLEST = 64 * 1024  # bytes; files below that are all of one size
 LARGEST = 256 * 1024 * 1024  # bytes that one merged file may have: what keeps the indexer's memory bounded
+# When more than that, and more than half of everything, is of runs that are gone or of rows that have newer ones,
+# all files become one.
+MANY_ROWS, MANY_POINTS = 256, 64 * 1024
+_LENGTH = 1  # the place of a column's length in what an entry says of it
 
 
-def compact_states(folder: str, entries: list[Entry]) -> list[Entry]:
-    """Return `entries` with some neighbours merged, if that is due."""
-    return _compact(folder, entries, "states", lambda files, at: _merged_states(files, from_oldest=at == 0))
+def compact_states(folder: str, entries: list[Entry], runs: int | None = None) -> list[Entry]:
+    """Return `entries` with some neighbours merged, if that is due; `runs` is how many runs there are."""
+
+    def merged(files: Sequence[Columns], at: int) -> Merged:
+        return _merged_states(files, from_oldest=at == 0)
+
+    entries = _merge(folder, entries, "states", merged, next_to_merge([entry["size"] for entry in entries]))
+    if not _may_be_half_dead(entries, "run", runs, MANY_ROWS):
+        return entries
+    living = len(_living(folder, entries))
+    chosen = (0, len(entries)) if _is_half_dead(entries, "run", living, MANY_ROWS) else None
+    return _merge(folder, entries, "states", merged, chosen)
 
 
-def compact_series(folder: str, entries: list[Entry], states: list[Entry]) -> list[Entry]:
-    """Return `entries` with some neighbours merged, if that is due. What `states` say is gone is left out."""
-    return _compact(folder, entries, "series", lambda files, _: merged_series(files, _living(folder, states)))
+def compact_series(
+    folder: str, entries: list[Entry], states: list[Entry], points: int | None = None
+) -> list[Entry]:
+    """Return `entries` with some neighbours merged, if that is due; `points` is how many points there are.
+
+    What `states` say is gone is left out.
+    """
+
+    def merged(files: Sequence[Columns], _: int) -> Merged:
+        return merged_series(files, _living(folder, states))
+
+    entries = _merge(folder, entries, "series", merged, next_to_merge([entry["size"] for entry in entries]))
+    if not _may_be_half_dead(entries, "values", points, MANY_POINTS):
+        return entries
+    living = _living(folder, states)
+    files = [Columns(folder, entry) for entry in entries]
+    there = sum(int(file["count"][np.isin(file["key"] >> 32, living)].sum()) for file in files)
+    chosen = (0, len(entries)) if _is_half_dead(entries, "values", there, MANY_POINTS) else None
+    return _merge(folder, entries, "series", merged, chosen)
+
+
+def _may_be_half_dead(entries: list[Entry], column: str, count: int | None, many: int) -> bool:
+    """Whether it is worth finding out how much of some files nobody asks for any more. Large files stay."""
+    small = sum(entry["size"] for entry in entries) <= LARGEST
+    return count is not None and small and _is_half_dead(entries, column, count, many)
+
+
+def _is_half_dead(entries: list[Entry], column: str, living: int, many: int) -> bool:
+    stored = sum(entry["columns"][column][_LENGTH] for entry in entries)
+    return stored - living > max(living, many)
 
 
 def _living(folder: str, states: list[Entry]) -> Array:
@@ -60,10 +100,13 @@ def _newest(files: Sequence[Columns]) -> Array:
     return newest
 
 
-def _compact(
-    folder: str, entries: list[Entry], kind: str, merged: Callable[[Sequence[Columns], int], Merged]
+def _merge(
+    folder: str,
+    entries: list[Entry],
+    kind: str,
+    merged: Callable[[Sequence[Columns], int], Merged],
+    chosen: tuple[int, int] | None,
 ) -> list[Entry]:
-    chosen = next_to_merge([entry["size"] for entry in entries])
     if chosen is None:
         return entries
     start, end = chosen

@@ -342,8 +342,8 @@ class Indexer:
         before = draft.files()  # merged ones may be published or have just been written
         if self._published.epoch == draft.epoch:
             before |= self._published.files()
-        draft.states = compact_states(self._folder, draft.states)
-        draft.series = compact_series(self._folder, draft.series, draft.states)
+        draft.states = compact_states(self._folder, draft.states, draft.runs)
+        draft.series = compact_series(self._folder, draft.series, draft.states, draft.points)
         draft.generation += 1
         sync_folder(os.path.join(self._folder, "params"))
         sync_folder(self._folder)
