@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from campaign import Options, Row, lacking, main
-from failing import CALLS, Fault, Nursery
+from failing import CALLS, Fault, Nursery, remove
 from faults import (
     ERRORS,
     TRANSIENT,
@@ -107,7 +107,7 @@ def _trial(
     folder: Path, nursery: Nursery, prepared: Path, seed: int, number: int, *, control: bool
 ) -> list[str]:
     draw, place = random.Random(f"{seed}-{number}"), folder / "repo"
-    shutil.rmtree(place, ignore_errors=True)
+    remove(place)
     shutil.copytree(prepared, place, symlinks=True)
     kind: Any = (resumed, rescued, indexed)[number % 3]
     task = (index_once if kind is indexed else train) if not control else index_regardless

@@ -14,6 +14,7 @@ import json
 import mmap
 import os
 import select
+import shutil
 import signal
 import struct
 import subprocess
@@ -267,6 +268,16 @@ def until(condition: Callable[[], Any], seconds: float = 30.0) -> None:
         if time.monotonic() > end:
             raise TimeoutError("it never came true")
         time.sleep(0.005)
+
+
+def remove(place: Path) -> None:
+    """Remove a folder, also one into which somebody who is just ending still writes."""
+
+    def is_gone() -> bool:
+        shutil.rmtree(place, ignore_errors=True)
+        return not place.exists()
+
+    until(is_gone)
 
 
 if __name__ == "__main__":

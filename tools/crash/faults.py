@@ -27,7 +27,7 @@ from typing import Any
 
 import numpy as np
 from campaign import Options, Row, lacking, main
-from failing import Fault, Nursery, Orders, Outcome, Say, until
+from failing import Fault, Nursery, Orders, Outcome, Say, remove, until
 
 from runstone import Image, Repo, Run, Text
 from runstone_indexer import compaction, watch
@@ -272,7 +272,7 @@ def sweep(
     place = folder / "repo"
 
     def trial(fault: Fault, ends: bool) -> Outcome:
-        shutil.rmtree(place, ignore_errors=True)
+        remove(place)
         if prepared is None:
             open_repo(place, create=True)
         else:
@@ -326,7 +326,7 @@ def writer(options: Options) -> Row:
 def control_writer(row: Row, folder: Path, nursery: Nursery) -> None:
     for nth in range(4, 4 + 8):
         place = folder / "repo"
-        shutil.rmtree(place, ignore_errors=True)
+        remove(place)
         open_repo(place, create=True)
         done = nursery.run(train_forgetful, Fault("write", "ENOSPC", nth), place, place, "", "written", False)
         row.controls += 1
@@ -520,7 +520,7 @@ def check_watching(repo: Path, done: Outcome) -> list[str]:
 def _control_indexer(row: Row, folder: Path, nursery: Nursery, prepared: Path) -> None:
     place = folder / "repo"
     for nth in range(1, 9):
-        shutil.rmtree(place, ignore_errors=True)
+        remove(place)
         shutil.copytree(prepared, place, symlinks=True)
         fault, logs = Fault("read", "EIO", nth, for_ever=True), place / ".runstone/logs"
         done = nursery.run(index_regardless, fault, logs, place, "next", False)

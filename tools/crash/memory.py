@@ -19,7 +19,7 @@ from signal import SIGABRT, SIGILL, SIGSEGV
 from typing import Any
 
 from campaign import Options, Row, lacking, main
-from failing import Fault, Nursery, Orders, Outcome, Say
+from failing import Fault, Nursery, Orders, Outcome, Say, remove
 from faults import (
     QUIET,
     check_index,
@@ -149,7 +149,7 @@ def track(options: Options) -> Row:
 
 def _fresh(folder: Path, nursery: Nursery, task: Callable[..., None], *args: Any) -> Outcome:
     place = folder / "repo"
-    shutil.rmtree(place, ignore_errors=True)
+    remove(place)
     open_repo(place, create=True)
     return nursery.run(task, Fault(), place, place, *args)
 
@@ -185,7 +185,7 @@ def _copied(
     folder: Path, nursery: Nursery, prepared: Path, task: Callable[..., None], fault: Fault, *args: Any
 ) -> Outcome:
     place = folder / "repo"
-    shutil.rmtree(place, ignore_errors=True)
+    remove(place)
     shutil.copytree(prepared, place, symlinks=True)
     return nursery.run(task, fault, place, place, *args, deadline=30.0)
 

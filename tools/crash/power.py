@@ -16,6 +16,7 @@ before contents.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import mmap
 import os
@@ -43,7 +44,7 @@ import runstone_writer.log as log_module
 import runstone_writer.media.shelf as shelf
 import runstone_writer.part as part
 import runstone_writer.tender as tender
-from runstone import Image, Repo, Run, Text
+from runstone import Image, IndexBusyError, Repo, Run, Text
 from runstone_indexer import Indexer
 from runstone_indexer.discovery import sweep
 from runstone_indexer.generation import fault_of, open_generation
@@ -178,7 +179,7 @@ def index_for_ever(root: Path, seed: int, spoil: Callable[[], None]) -> None:
     spoil()
     choice = random.Random(seed)
     while True:
-        with Indexer(root) as indexer:
+        with contextlib.suppress(IndexBusyError), Indexer(root) as indexer:  # housekeeping may be at it
             for _ in range(choice.randrange(1, 40)):
                 indexer.run_once(full=choice.random() < 0.1)
                 time.sleep(choice.uniform(0.0, 0.02))

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from campaign import Options, Row, lacking, main
-from failing import Fault, Nursery, Orders, Outcome, Say
+from failing import Fault, Nursery, Orders, Outcome, Say, remove
 from faults import (
     ask,
     sweep,
@@ -100,7 +100,7 @@ def _control_reader(
 ) -> None:
     place = folder / "repo"
     for nth in range(1, 9):
-        shutil.rmtree(place, ignore_errors=True)
+        remove(place)
         shutil.copytree(prepared, place, symlinks=True)
         fault = Fault("read", "EIO", nth, for_ever=True)
         done = nursery.run(read_carelessly, fault, place, place, False, False, False)

@@ -459,7 +459,7 @@ def small_disk(path: Path, wanted: bool) -> Iterator[bool]:
         yield False
         return
     path.mkdir()
-    subprocess.run(["mount", "--make-rprivate", "/"], check=True)
+    subprocess.run(["mount", "--make-rslave", "/"], check=True)
     options = f"size={SPACE_MIB}m"
     subprocess.run(["mount", "-t", "tmpfs", "-o", options, "runstone-soak", str(path)], check=True)
     try:

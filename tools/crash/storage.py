@@ -10,14 +10,13 @@ from __future__ import annotations
 import os
 import random
 import resource
-import shutil
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
 from campaign import Options, Row, lacking, main
-from failing import Fault, Nursery, Orders, Say
+from failing import Fault, Nursery, Orders, Say, remove
 from faults import (
     check_training,
     control_writer,
@@ -72,7 +71,7 @@ def real(options: Options) -> Row:
     with workshop() as (folder, nursery):
         for number in range(options.count(120)):
             draw, place = random.Random(f"{options.seed}-{number}"), folder / "repo"
-            shutil.rmtree(place, ignore_errors=True)
+            remove(place)
             what = ("FSIZE", "NOFILE", "size", "inodes")[number % 4]
             if what in ("FSIZE", "NOFILE"):
                 open_repo(place, create=True)
