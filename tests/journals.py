@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from runstone_indexer.generation import open_generation
+from runstone_indexer.generation import Generation, open_generation
 from runstone_indexer.indexer import Indexer
 from runstone_query.overlay import Overlay, Tail
 from runstone_query.verify import compare, verify
@@ -304,3 +304,15 @@ def assert_no_strays(layout: Layout) -> None:
 
 def index(layout: Layout, **options: Any) -> Any:
     return Indexer(layout).run_once(**options)
+
+
+def published(layout: Layout) -> Generation:
+    generation = open_generation(layout)
+    assert generation is not None
+    return generation
+
+
+def problems(layout: Layout) -> list[tuple[str, str]]:
+    """What the manifest lists: file name and the start of the reason."""
+    found = published(layout).manifest.problems
+    return sorted((os.path.basename(path), reason.partition(":")[0]) for path, _, _, reason in found)
