@@ -1,7 +1,10 @@
-"""Runs for the tests of a repository: six of them, known by name, in the index or not."""
+"""Runs: six of them, known by name, in the index or not; and the points of one."""
+
+from pathlib import Path
+from typing import Any
 
 from processes import QUIET
-from runstone import Run
+from runstone import Repo, Run
 from runstone_indexer.indexer import Indexer
 
 NAMES = "abcdef"  # oldest first
@@ -38,3 +41,11 @@ def names(runs):
 
 def files(folder):
     return {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+
+
+def points(repo: Path, run: Run, name: str = "loss") -> tuple[list[float], list[Any]]:
+    stored = Repo(repo, index=False).get_run(run.hash)
+    assert stored is not None
+    metric = stored.get_metric(name)
+    assert metric is not None
+    return metric.values.sparse_list()

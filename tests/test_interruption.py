@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
+import dis
+import gc
 import random
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 from journals import steps_of
-from processes import child
+from processes import QUIET, child
 from processes import wait_until as wait_for
+from runstone import Repo, Run
+from runstone_writer import run as run_module
 from runstone_writer.layout import open_repo
 from runstone_writer.replay import replay
 from runstone_writer.state import RunState
 
 DEADLINE = 60
-
-
 KILLED = """
 import sys
 from runstone_writer.run import Run
@@ -160,3 +166,122 @@ while True:
     assert done.problems == []
     assert state.ended is not None
     assert {sequence.name for sequence in state.sequences} == {"loss", "last"}
+
+
+class Interrupted(BaseException):
+    """What a signal handler raises."""
+
+
+def each_instant(script: Callable[[], object], handler: Callable[[], None], when: int) -> bool:
+    """Run `script`, and `handler` at the `when`-th moment at which a signal could come in run.py; tell whether it did.
+
+    Python runs signal handlers when a call has returned, a function begins or a loop turns (test_part.py).
+    """
+    file, count, before = run_module.__file__, 0, dict[FrameType, str]()
+
+    def on_opcode(frame: FrameType, event: str, _argument: Any) -> Any:
+        nonlocal count
+        if event == "opcode":
+            name = dis.opname[frame.f_code.co_code[frame.f_lasti]]
+            if before.get(frame, "").startswith(("RESUME", "CALL", "JUMP_BACKWARD")):
+                count += 1
+                if count == when:
+                    sys.settrace(None)
+                    handler()
+            before[frame] = name
+        return on_opcode
+
+    def trace(frame: FrameType, _event: str, _argument: Any) -> Any:
+        if frame.f_code.co_filename != file:
+            return None
+        frame.f_trace_opcodes = True
+        return on_opcode
+
+    gc.collect()
+    gc.disable()  # no run of another test is collected, and traced, in between
+    sys.settrace(trace)
+    try:
+        script()
+    finally:
+        sys.settrace(None)
+        gc.enable()
+    return count >= when
+
+
+def sequences_of(run: Run, repo: Path) -> dict[str, tuple[list[float], list[Any]]]:
+    stored = Repo(repo, index=False).get_run(run.hash)
+    assert stored is not None
+    return {metric.name: metric.values.sparse_list() for metric in stored.metrics()}
+
+
+@pytest.mark.skipif(
+    sys.version_info[:2] == (3, 12), reason="Python 3.12 does not tell a tracer of every instruction"
+)
+def test_an_exception_at_any_instant_of_track_orphans_no_point(tmp_path: Path) -> None:
+    def interrupt() -> None:
+        raise Interrupted
+
+    when, reached = 0, True
+    while reached:
+        when += 1
+        run = Run(repo=tmp_path, **QUIET)
+        acknowledged: list[float] = []
+
+        def script(run: Run = run, acknowledged: list[float] = acknowledged) -> None:
+            for value in range(5):
+                with contextlib.suppress(Interrupted):
+                    run.track(float(value), name="loss")
+                    acknowledged.append(float(value))
+
+        with contextlib.suppress(Interrupted):
+            reached = each_instant(script, interrupt, when)
+        run.close()
+        steps, values = sequences_of(run, tmp_path)["loss"]
+        assert set(values) >= set(acknowledged)
+        assert len(set(steps)) == len(steps) == len(set(values))
+    assert when > 40
+
+
+def test_a_handler_that_tracks_at_any_instant_gets_sequences_of_its_own(tmp_path: Path) -> None:
+    when, reached = 0, True
+    while reached:
+        when += 1
+        run = Run(repo=tmp_path, **QUIET)
+
+        def handler(run: Run = run) -> None:
+            run.track(-1.0, name="handler")
+            run.track(7.0, name="loss", step=1000)
+            run["handled"] = True
+
+        def script(run: Run = run) -> None:
+            for value in range(4):
+                run.track(float(value), name="loss", step=value)
+                run.track(float(value), name="other", step=value)
+
+        reached = each_instant(script, handler, when)
+        run.close()
+        found = sequences_of(run, tmp_path)
+        handled = found.pop("handler", ([], []))
+        assert found["other"] == ([0, 1, 2, 3], [0.0, 1.0, 2.0, 3.0])
+        if reached:
+            assert handled == ([0], [-1.0])
+            assert found["loss"] == ([0, 1, 2, 3, 1000], [0.0, 1.0, 2.0, 3.0, 7.0])
+    assert when > 40
+
+
+def test_a_close_that_was_cut_short_can_be_repeated(tmp_path: Path) -> None:
+    def interrupt() -> None:
+        raise Interrupted
+
+    when, reached = 0, True
+    while reached:
+        when += 1
+        run = Run(repo=tmp_path, **QUIET)
+        run.track(1.0, name="loss")
+        reached = True
+        try:
+            reached = each_instant(run.close, interrupt, when)
+        except Interrupted:
+            run.close()
+        assert run.end_time is not None
+        assert not run._finalizer.alive
