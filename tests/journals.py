@@ -1,21 +1,27 @@
-"""Logs written line by line, as any program could, and the one question about an index: is it what the logs say?"""
+"""Logs: written line by line, as any program could; what a reader finds in them; and is an index what they say?"""
 
 import os
 import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from runstone_indexer.generation import open_generation
+from runstone_indexer.generation import Generation, open_generation
 from runstone_indexer.indexer import Indexer
 from runstone_query.overlay import Overlay, Tail
 from runstone_query.verify import compare, verify
 from runstone_writer.layout import Layout, log_name, open_repo
 from runstone_writer.lines import LOG_FORMAT, chain_after, frame, key_of
+from runstone_writer.log import LogWriter
+from runstone_writer.replay import Replay, replay
+from runstone_writer.state import RunState, WriterState
 from runstone_writer.values import encode
 
 EPOCH_MS = 1_795_000_000_000
+RUN = "a" * 24
 
 
 def new_repo(folder: Path) -> Layout:
@@ -177,6 +183,70 @@ class Scribe:
             self.journals.remove(journal)
 
 
+@contextmanager
+def log_writers(layout: Layout) -> Iterator[Callable[..., LogWriter]]:
+    """Give what opens logs of RUN; they are closed in the end."""
+    logs: list[LogWriter] = []
+
+    def open_log(where: Layout = layout, **keywords: Any) -> LogWriter:
+        logs.append(LogWriter(where, RUN, **keywords))
+        return logs[-1]
+
+    yield open_log
+    for log in logs:
+        log.close()
+
+
+class Found:
+    """What a reader finds in all the logs of the run."""
+
+    def __init__(self, layout: Layout, *, missing: int = 0) -> None:
+        self.state = RunState(RUN)
+        self.points: dict[str, list[list[Any]]] = {}
+        self.replay: Replay = replay(layout, self.state, layout.log_names(RUN), self._take)
+        reasons = [problem.reason for problem in self.replay.problems]
+        assert reasons == ["cannot be read: No such file or directory"] * missing
+
+    def _take(self, _state: RunState, writer: WriterState, points: list[list[Any]]) -> None:
+        self.points.setdefault(writer.writer, []).extend(points)
+
+    @property
+    def steps(self) -> list[int]:
+        """The steps of the only writer's points, in the order of its log."""
+        assert len(self.points) <= 1
+        return [row[1] for rows in self.points.values() for row in rows]
+
+    @property
+    def times(self) -> list[int]:
+        return [row[3] for rows in self.points.values() for row in rows]
+
+    @property
+    def params(self) -> dict[Any, Any]:
+        return self.state.params.tree()
+
+    @property
+    def dropped(self) -> int:
+        return sum(writer.dropped for writer in self.state.writers.values())
+
+
+def steps_of(layout: Layout, run: str) -> tuple[list[int], Replay, RunState]:
+    """Return the step of every point in the order of the logs, and what reading them found."""
+    state = RunState(run)
+    steps: list[int] = []
+    done = replay(
+        layout, state, layout.log_names(run), lambda _s, _w, rows: steps.extend(row[1] for row in rows)
+    )
+    return steps, done, state
+
+
+def lines_of(layout: Layout) -> list[list[Any]]:
+    """Every line of the only writer's parts, one list per part."""
+    return [
+        [orjson.loads(line) for line in Path(layout.log_path(RUN, name)).read_bytes().splitlines()]
+        for name in layout.log_names(RUN)
+    ]
+
+
 def records(layout: Layout, *, index: bool = True) -> dict[str, Any]:
     """Return what a query would be evaluated on: by hash, each run that is there, as its record."""
     overlay = Overlay(layout)
@@ -234,3 +304,15 @@ def assert_no_strays(layout: Layout) -> None:
 
 def index(layout: Layout, **options: Any) -> Any:
     return Indexer(layout).run_once(**options)
+
+
+def published(layout: Layout) -> Generation:
+    generation = open_generation(layout)
+    assert generation is not None
+    return generation
+
+
+def problems(layout: Layout) -> list[tuple[str, str]]:
+    """What the manifest lists: file name and the start of the reason."""
+    found = published(layout).manifest.problems
+    return sorted((os.path.basename(path), reason.partition(":")[0]) for path, _, _, reason in found)

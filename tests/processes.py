@@ -1,10 +1,13 @@
-"""Other processes: one that writes a run when it is told to, one that may not write, and waiting for a condition."""
+"""Processes: one that writes a run when it is told to, one that may not write, limits of this one, and waiting."""
 
+import contextlib
+import resource
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -68,6 +71,11 @@ class Writer:
                 pipe.close()
 
 
+def child(code: str, *args: str, **kwargs: object) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", code, *args]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **kwargs)  # type: ignore[call-overload, no-any-return]
+
+
 # Root passes over permissions by two capabilities: what the process executes next does not get them.
 UNPRIVILEGED = """
 import ctypes, os, sys
@@ -90,6 +98,27 @@ def without_write_permission(folder: Path, script: str) -> subprocess.CompletedP
     finally:
         for place, mode in modes:
             place.chmod(mode)
+
+
+@contextlib.contextmanager
+def files_up_to(size: int) -> Iterator[None]:
+    """No file of this process grows beyond `size` bytes: a full disk that needs no root. Writes fall short."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@contextlib.contextmanager
+def one_warning(text: str) -> Iterator[None]:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+    messages = [str(warning.message) for warning in caught]
+    assert len(messages) == 1, messages
+    assert text in messages[0]
 
 
 def wait_until(condition: Callable[[], Any]) -> None:

@@ -250,7 +250,7 @@ def test_points_stand_where_the_page_says(generation: Generation) -> None:
 
 
 def test_what_the_page_says_of_a_new_epoch_is_what_happens(layout: Layout, generation: Generation) -> None:
-    """One row of the last table; test_indexer has the others."""
+    """One row of the last table; test_damaged_index has the others."""
     os.unlink(os.path.join(generation.folder, "params", "meta.json"))
     assert open_generation(layout) is None
     index(layout)

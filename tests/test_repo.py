@@ -11,37 +11,11 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from processes import QUIET, Writer, wait_until, without_write_permission
-from runstone import (
-    FormatVersionError,
-    MissingRepoError,
-    MissingRunError,
-    QueryError,
-    ReadOnlyError,
-    Repo,
-    Run,
-    StoreError,
-    UsageError,
-    ValueTypeError,
-)
+from processes import QUIET, Writer, wait_until
+from runs import KINDS, NAMES, make_run, names, six_runs
+from runstone import MissingRunError, QueryError, Repo, Run, StoreError, UsageError, ValueTypeError
 from runstone_indexer.indexer import Indexer
 from runstone_query import snapshot
-from runstone_writer.layout import Layout
-
-NAMES = "abcdef"  # oldest first
-KINDS = ("index", "logs", "half")
-
-
-def make_run(path, name, *, close=True):
-    run = Run(repo=path, experiment="even" if NAMES.index(name) % 2 == 0 else "odd", **QUIET)
-    run.name = name
-    run["hparams"] = {"lr": NAMES.index(name) / 10, "layers": [1, 2], "opt": {"name": "adam"}}
-    for step in range(3):
-        run.track(step + NAMES.index(name) / 10, name="loss", context={"subset": "train"})
-    run.track(1, name="epoch")
-    if close:
-        run.close()
-    return run
 
 
 @pytest.fixture(params=KINDS)
@@ -59,28 +33,7 @@ def opened(tmp_path, kind):
 @pytest.fixture
 def hashes(tmp_path, kind):
     """The hashes of six runs by name."""
-    made = {}
-    for count, name in enumerate(NAMES):
-        made[name] = make_run(tmp_path, name).hash
-        if kind == "half" and count == len(NAMES) // 2:
-            Indexer(tmp_path).run_once()
-    if kind == "index":
-        Indexer(tmp_path).run_once()
-    return made
-
-
-def names(runs):
-    return "".join(run.name for run in runs)
-
-
-def replace(source, target):
-    """Copy a file the way that rsync does: the old one stays whole for whoever has it open."""
-    shutil.copy2(source, f"{target}.new")
-    os.replace(f"{target}.new", target)
-
-
-def files(folder):
-    return {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+    return six_runs(tmp_path, kind)
 
 
 # -- what there is ------------------------------------------------------------------------------------------
@@ -207,68 +160,6 @@ def test_offset_goes_on_behind_a_run_whether_it_matches_or_not(opened, hashes):
         repo.query_runs(offset="0" * 24)
 
 
-# -- archived, deleted ----------------------------------------------------------------------------------------
-
-
-def test_archived_runs_are_listed_and_left_out_of_queries_that_do_not_ask_for_them(opened, hashes):
-    opened().get_run(hashes["c"]).archived = True
-    repo = opened()
-    assert names(repo.iter_runs()) == "fedcba"
-    assert names(repo.query_runs()) == "fedba"
-    assert [m.run.name for m in repo.query_metrics("metric.name == 'loss'")] == list("fedba")
-    assert names(repo.query_runs("run.archived")) == "c"
-    assert names(repo.query_runs("not run.archived")) == "fedba"
-    repo.get_run(hashes["c"]).archived = False
-    assert names(repo.query_runs()) == "fedcba"
-
-
-def test_a_deleted_run_is_nowhere(tmp_path, opened, hashes):
-    with Run(hashes["c"], repo=tmp_path, **QUIET) as run:
-        run["only"] = 1
-        run.track(1, name="only")
-    assert opened().delete_run(hashes["c"]) is True
-    for repo in (opened(), Repo(tmp_path, index=False)):
-        assert hashes["c"] not in repo.list_all_runs()
-        assert "c" not in names(repo.iter_runs())
-        assert repo.total_runs_count() == 5
-        assert repo.get_run(hashes["c"]) is None
-        assert not repo.run_exists(hashes["c"])
-        assert "c" not in names(repo.query_runs("run.archived or True"))
-        assert len(repo.query_runs("run.only == 1")) == 0
-        assert len(repo.query_metrics("metric.name == 'only'")) == 0
-        assert "only" not in repo.collect_params_info()
-        assert "only" not in repo.collect_sequence_info("metric")["metric"]
-    Indexer(tmp_path).run_once()
-    assert "c" not in names(opened().iter_runs())
-
-
-def test_a_restored_run_is_back_with_everything(tmp_path, opened, hashes):
-    before = opened().get_run(hashes["c"])[...]
-    assert opened().delete_runs([hashes["c"], hashes["d"]]) == (True, [])
-    assert names(opened().query_runs()) == "feba"
-    assert opened().restore_run(hashes["c"]) is True
-    assert names(opened().query_runs()) == "fecba"
-    assert opened().get_run(hashes["c"])[...] == before
-    assert len(opened().query_metrics("run.name == 'c' and metric.name == 'loss'")) == 1
-
-
-def test_several_runs_are_restored(opened, hashes):
-    repo = opened()
-    repo.delete_runs([hashes["a"], hashes["c"]])
-    assert repo.restore_runs([hashes["c"], "0" * 24, hashes["a"]]) == (False, ["0" * 24])
-    assert repo.restore_runs([hashes["c"]]) == (True, [])
-    assert names(repo.query_runs()) == "fedcba"
-
-
-def test_an_experiment_is_deleted_with_its_runs(opened, hashes):
-    repo = opened()
-    assert repo.delete_experiment("even") is True
-    assert names(repo.query_runs()) == "fdb"
-    assert repo.delete_experiment("even") is False
-    assert repo.delete_experiment("nothing") is False
-    assert repo.restore_run(hashes["a"])
-
-
 def test_runs_with_damaged_logs_are_listed(tmp_path, opened, hashes):
     assert opened().list_corrupted_runs() == []
     for name in "be":
@@ -284,22 +175,24 @@ def test_runs_with_damaged_logs_are_listed(tmp_path, opened, hashes):
     assert opened().list_corrupted_runs() == sorted([hashes["b"], hashes["e"]])
 
 
-def test_deleting_what_there_never_was_is_true_as_in_aim_and_restoring_it_is_not(tmp_path, opened, hashes):
-    before = files(tmp_path / ".runstone" / "logs")
-    for run_hash in ("0" * 24, "../logs", ""):
-        assert opened().delete_run(run_hash) is True
-        assert opened().restore_run(run_hash) is False
-    assert files(tmp_path / ".runstone" / "logs") == before
+@pytest.mark.parametrize("call", ["delete_runs", "restore_runs", "copy_runs", "move_runs"])
+def test_a_hash_is_not_taken_for_a_list_of_letters(tmp_path, call):
+    run_hash = make_run(tmp_path / "repo", "a").hash
+    repo, dest = Repo(tmp_path / "repo", index=False), Repo(tmp_path / "dest", init=True)
+    more = (dest,) if call in ("copy_runs", "move_runs") else ()
+    with pytest.raises(ValueTypeError, match="come as a list"):
+        getattr(repo, call)(run_hash, *more)
+    assert repo.list_all_runs() == [run_hash]
 
 
-def test_a_writer_goes_on_with_a_run_that_was_deleted_and_restored(tmp_path, opened, hashes):
-    with Writer(tmp_path, hashes["c"]) as writer:
-        repo = opened()
-        repo.delete_run(hashes["c"])
-        writer.do("run.track(9, name='late')")
-        assert len(repo.query_metrics("metric.name == 'late'")) == 0
-        repo.restore_run(hashes["c"])
-        assert len(repo.query_metrics("metric.name == 'late'")) == 1
+def test_an_edit_that_the_storage_refuses_changes_nothing_and_is_told(tmp_path):
+    run_hash = make_run(tmp_path, "a").hash
+    repo = Repo(tmp_path, index=False)
+    shutil.rmtree(tmp_path / ".runstone" / "live")
+    (tmp_path / ".runstone" / "live").write_text("in the way")
+    with pytest.raises(StoreError, match="cannot write the change"):
+        repo.get_run(run_hash).name = "b"
+    assert repo.get_run(run_hash).name == "a"
 
 
 # -- while others write ---------------------------------------------------------------------------------------
@@ -415,6 +308,24 @@ def test_a_repo_may_be_asked_again_after_it_was_closed(opened, hashes):
     assert len(repo.query_runs()) == 6
 
 
+def test_many_writers_and_readers_agree_in_the_end(tmp_path, kind, opened):
+    Repo(tmp_path, init=True)
+    with Writer(tmp_path) as one, Writer(tmp_path, one.hash) as other:
+        repo = opened()
+        for step in range(10):
+            one.do(f"run.track({step}, name='loss', step={step})")
+            other.do(f"run.track({step} + 100, name='loss', step={step})")
+            if kind != "logs" and step == 5:
+                Indexer(tmp_path).run_once()
+        (metric,) = repo.query_metrics("metric.name == 'loss'")
+        assert metric.values.indices_list() == sorted([*range(10), *range(10)])
+        assert set(metric.values.values_list()) == {*range(10), *range(100, 110)}
+        one.end()
+        assert repo.get_run(one.hash).active
+        other.end()
+    wait_until(lambda: repo.get_run(one.hash).status == "finished")
+
+
 # -- with and without an index --------------------------------------------------------------------------------
 
 
@@ -490,6 +401,12 @@ def test_the_logs_answer_when_no_index_can_be_written(tmp_path):
     assert names(Repo(tmp_path).query_runs()) == "a"
 
 
+def replace(source, target):
+    """Copy a file the way that rsync does: the old one stays whole for whoever has it open."""
+    shutil.copy2(source, f"{target}.new")
+    os.replace(f"{target}.new", target)
+
+
 def test_a_copy_of_a_repository_answers_like_the_original(tmp_path, kind):
     make_run(tmp_path / "here", "a")
     Repo(tmp_path / "here").query_runs().hashes()
@@ -501,183 +418,3 @@ def test_a_copy_of_a_repository_answers_like_the_original(tmp_path, kind):
     assert copy.query_runs("run.x == 1").hashes() == [writer.hash]
     shutil.copytree(tmp_path / "here", tmp_path / "there", dirs_exist_ok=True, copy_function=replace)
     assert copy.query_runs("run.x == 2").hashes() == [writer.hash]
-
-
-# -- opening --------------------------------------------------------------------------------------------------
-
-
-def test_a_path_is_the_folder_or_what_is_in_it(tmp_path, monkeypatch):
-    Repo(tmp_path, init=True)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HOME", str(tmp_path.parent))
-    for path in (tmp_path, str(tmp_path), tmp_path / ".runstone", f"~/{tmp_path.name}", ".", None):
-        assert Repo(path).path == str(tmp_path)
-    assert Repo(Layout(str(tmp_path / ".runstone"))).path == str(tmp_path)
-
-
-def test_from_path_makes_a_repository_when_asked_to(tmp_path):
-    with pytest.raises(MissingRepoError):
-        Repo.from_path(tmp_path / "new")
-    assert not Repo.exists(tmp_path / "new")
-    assert Repo.from_path(tmp_path / "new", init=True).list_all_runs() == []
-    assert Repo.exists(tmp_path / "new")
-    make_run(tmp_path / "new", "a")
-    assert names(Repo.from_path(str(tmp_path / "new"), init=True).iter_runs()) == "a"
-
-
-def test_the_default_repository_is_the_nearest_one_upwards(tmp_path, monkeypatch):
-    Repo(tmp_path, init=True)
-    Repo(tmp_path / "a" / "b", init=True)
-    (tmp_path / "a" / "b" / "c" / "d").mkdir(parents=True)
-    for folder, found in (("a/b/c/d", "a/b"), ("a/b", "a/b"), ("a", "."), (".", ".")):
-        monkeypatch.chdir(tmp_path / folder)
-        assert Repo.default_repo().path == str((tmp_path / found).resolve())
-
-
-def test_without_a_default_repository_the_error_says_where_and_what_to_do(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(MissingRepoError) as raised:
-        Repo.default_repo()
-    assert str(tmp_path) in str(raised.value)
-    assert "runstone init" in raised.value.hint
-    assert Repo.default_repo(init=True).path == str(tmp_path)
-
-
-def test_a_missing_repository_is_told_with_place_and_remedy(tmp_path):
-    with pytest.raises(MissingRepoError) as raised:
-        Repo(tmp_path / "nowhere")
-    assert isinstance(raised.value, OSError)
-    assert raised.value.filename == str(tmp_path / "nowhere" / ".runstone")
-    assert str(tmp_path / "nowhere") in str(raised.value)
-    assert "runstone init" in raised.value.hint
-    assert not (tmp_path / "nowhere").exists()
-
-
-def test_a_newer_repository_is_refused_and_left_alone(tmp_path):
-    Repo(tmp_path, init=True)
-    version = tmp_path / ".runstone" / "format.json"
-    version.write_text('{"format": 99}')
-    before = files(tmp_path)
-    for opening in (lambda: Repo(tmp_path), lambda: Repo(tmp_path, init=True), lambda: Run(repo=tmp_path)):
-        with pytest.raises(FormatVersionError) as raised:
-            opening()
-        assert "99" in str(raised.value)
-        assert raised.value.filename == str(version)
-        assert "pip install --upgrade" in raised.value.hint
-    assert files(tmp_path) == before
-
-
-@pytest.mark.parametrize("content", ["", "garbage", "[]", '{"other": 1}'])
-def test_a_damaged_format_file_is_told_with_its_remedy(tmp_path, content):
-    Repo(tmp_path, init=True)
-    (tmp_path / ".runstone" / "format.json").write_text(content)
-    with pytest.raises(StoreError) as raised:
-        Repo(tmp_path)
-    assert str(tmp_path / ".runstone" / "format.json") in str(raised.value)
-    assert '{"format":' in raised.value.hint
-
-
-def test_rm_deletes_the_repository_and_nothing_else(tmp_path):
-    make_run(tmp_path, "a")
-    (tmp_path / "mine").write_text("kept")
-    Repo.rm(tmp_path)
-    assert os.listdir(tmp_path) == ["mine"]
-    with pytest.raises(MissingRepoError):
-        Repo.rm(tmp_path)
-
-
-# -- read-only ------------------------------------------------------------------------------------------------
-
-
-def test_a_repo_opened_read_only_answers_and_writes_nothing(tmp_path, hashes):
-    before = files(tmp_path)
-    repo = Repo(tmp_path, read_only=True)
-    assert names(repo.query_runs("run.hparams.lr > 0.2")) == "fed"
-    assert [run.status for run in repo.iter_runs()] == ["finished"] * 6
-    assert len(repo.query_metrics()) == 12
-    assert files(tmp_path) == before
-
-
-def test_a_repo_opened_read_only_refuses_every_change(tmp_path, hashes):
-    repo = Repo(tmp_path, read_only=True)
-    before = files(tmp_path)
-    run = repo.get_run(hashes["a"])
-    for change in (
-        lambda: repo.delete_run(hashes["a"]),
-        lambda: repo.restore_run(hashes["a"]),
-        lambda: setattr(run, "name", "x"),
-        lambda: setattr(run, "archived", True),
-        lambda: run.add_tag("x"),
-    ):
-        with pytest.raises(ReadOnlyError, match="read-only"):
-            change()
-    assert files(tmp_path) == before
-
-
-READ_ONLY_MEDIUM = """
-import sys
-from runstone import Repo, StoreError
-folder = sys.argv[1]
-try:
-    open(folder + "/probe", "w")
-except PermissionError:
-    print("nothing can be written")
-repo = Repo(folder)
-print("".join(run.name for run in repo.query_runs("run.hparams.lr > 0.2")))
-print(*(run.status for run in repo.iter_runs()))
-try:
-    repo.get_run(repo.list_all_runs()[0]).name = "changed"
-except StoreError as error:
-    print(error.hint)
-print(repo.get_run(repo.list_all_runs()[0]).name)
-"""
-
-
-def test_a_repository_on_a_read_only_medium_answers_and_says_why_it_cannot_be_changed(tmp_path, hashes):
-    done = without_write_permission(tmp_path, READ_ONLY_MEDIUM)
-    assert done.stderr == ""
-    assert done.stdout.splitlines() == [
-        "nothing can be written",
-        "fed",
-        " ".join(["finished"] * 6),
-        "Nothing was changed. Look for a full disk or missing permissions.",
-        "f",
-    ]
-
-
-def test_an_edit_that_the_storage_refuses_changes_nothing_and_is_told(tmp_path):
-    run_hash = make_run(tmp_path, "a").hash
-    repo = Repo(tmp_path, index=False)
-    shutil.rmtree(tmp_path / ".runstone" / "live")
-    (tmp_path / ".runstone" / "live").write_text("in the way")
-    with pytest.raises(StoreError, match="cannot write the change"):
-        repo.get_run(run_hash).name = "b"
-    assert repo.get_run(run_hash).name == "a"
-
-
-def test_many_writers_and_readers_agree_in_the_end(tmp_path, kind, opened):
-    Repo(tmp_path, init=True)
-    with Writer(tmp_path) as one, Writer(tmp_path, one.hash) as other:
-        repo = opened()
-        for step in range(10):
-            one.do(f"run.track({step}, name='loss', step={step})")
-            other.do(f"run.track({step} + 100, name='loss', step={step})")
-            if kind != "logs" and step == 5:
-                Indexer(tmp_path).run_once()
-        (metric,) = repo.query_metrics("metric.name == 'loss'")
-        assert metric.values.indices_list() == sorted([*range(10), *range(10)])
-        assert set(metric.values.values_list()) == {*range(10), *range(100, 110)}
-        one.end()
-        assert repo.get_run(one.hash).active
-        other.end()
-    wait_until(lambda: repo.get_run(one.hash).status == "finished")
-
-
-@pytest.mark.parametrize("call", ["delete_runs", "restore_runs", "copy_runs", "move_runs"])
-def test_a_hash_is_not_taken_for_a_list_of_letters(tmp_path, call):
-    run_hash = make_run(tmp_path / "repo", "a").hash
-    repo, dest = Repo(tmp_path / "repo", index=False), Repo(tmp_path / "dest", init=True)
-    more = (dest,) if call in ("copy_runs", "move_runs") else ()
-    with pytest.raises(ValueTypeError, match="come as a list"):
-        getattr(repo, call)(run_hash, *more)
-    assert repo.list_all_runs() == [run_hash]

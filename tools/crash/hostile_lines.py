@@ -11,7 +11,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from hostile_kinds import ODD_NAME
+from hostile_place import ODD_NAME
 
 EVENTS: dict[str, dict[str, bytes]] = {
     "open": {},

@@ -25,8 +25,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from campaign import Campaign, Options, Row, main
 from confined import Ended, apart, command, tree
-from hostile_kinds import HOSTILE, KINDS, QUIET, REFUSED, SECRET, Chain, Place, answers, made
+from hostile_kinds import KINDS, QUIET, REFUSED
 from hostile_lines import SENTINEL, fuzzed
+from hostile_place import HOSTILE, SECRET, Chain, Place, answers, made
 
 import runstone_query.backup
 import runstone_query.garbage  # noqa: F401 - what is loaded here is loaded once, and not by each process
