@@ -83,6 +83,8 @@ def test_the_numbers_of_the_page_are_those_of_the_code() -> None:
     assert f"lowest is up to {4 * compaction.SMALLEST >> 10} KiB" in FLOWING
     assert f"Files of {compaction.LARGEST >> 21} MiB and more" in FLOWING
     assert f"larger than {compaction.LARGEST >> 20} MiB" in FLOWING
+    assert f"more than {compaction.MANY_ROWS} of them, have a newer one" in FLOWING
+    assert f"and of more than {compaction.MANY_POINTS:,}." in FLOWING
     assert f"within the last {discovery.SETTLED_SECONDS:.0f} seconds" in FLOWING
     assert f"every {watch.SWEEP_SECONDS / 60:.0f} minutes" in FLOWING
     assert discovery.UNSETTLED == 0

@@ -72,6 +72,16 @@ def test_a_lock_whose_file_was_deleted_is_not_held_any_more(tmp_path):
     one.release()
 
 
+def test_a_lock_that_was_deleted_with_the_index_is_no_other_host(tmp_path):
+    lock = IndexLock(str(tmp_path))
+    lock.acquire()
+    os.unlink(tmp_path / "lock")
+    with pytest.raises(StoreError, match="the index was deleted while it was being written") as caught:
+        lock.check()
+    assert not isinstance(caught.value, IndexBusyError)
+    lock.release()
+
+
 def test_where_nothing_can_be_written_there_is_no_lock(tmp_path):
     (tmp_path / "index").touch()
     with pytest.raises(StoreError, match="cannot write an index") as caught:

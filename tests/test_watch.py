@@ -23,6 +23,7 @@ from runstone_indexer import indexer as indexer_module
 from runstone_indexer import watch as module
 from runstone_indexer.generation import open_generation
 from runstone_indexer.indexer import Indexer, Report
+from runstone_indexer.lock import IndexLock
 from runstone_indexer.watch import Watcher
 from runstone_writer.errors import IndexBusyError
 from runstone_writer.layout import Layout
@@ -247,6 +248,49 @@ def test_an_index_that_is_deleted_meanwhile_is_made_again(layout):
                 journal.track(1.0, step=step + 1)
             wait_until(lambda number=number: count(layout, hash_of(number)) == 3)
     index(layout)
+    assert_index_is_right(layout)
+
+
+def test_an_index_that_is_deleted_in_the_middle_of_a_pass_is_made_again(layout, monkeypatch):
+    """The lock goes with it, which is not another host that has taken it."""
+    deleted = []
+    write_files = Indexer._write_files
+
+    def interrupted(self: Indexer, batch: Any) -> None:
+        if batch.rows and not deleted:
+            shutil.rmtree(layout.index)
+            deleted.append(True)
+        write_files(self, batch)
+
+    monkeypatch.setattr(Indexer, "_write_files", interrupted)
+    with watching(layout):
+        write_run(layout, 1)
+        wait_until(lambda: count(layout, hash_of(1)) == 3)
+    assert deleted == [True]
+    assert_index_is_right(layout)
+
+
+def test_the_watcher_waits_for_a_query_that_makes_the_index_anew(layout, monkeypatch):
+    monkeypatch.setattr(module, "PATIENCE_SECONDS", 60)
+    write_run(layout, 1)
+    with watching(layout):
+        wait_until(lambda: count(layout, hash_of(1)) == 3)
+        other = IndexLock(os.path.join(layout.index, "v1"))
+        while True:  # somebody deletes the index, and a query is there before the watcher
+            shutil.rmtree(layout.index, ignore_errors=True)
+            try:
+                other.acquire()
+            except IndexBusyError:
+                continue
+            break
+        write_run(layout, 2)
+        busy = threading.Event()
+        with pytest.MonkeyPatch.context() as patch:
+            real = IndexLock._busy
+            patch.setattr(IndexLock, "_busy", lambda self, who: busy.set() or real(self, who))
+            assert busy.wait(60)
+        other.release()
+        wait_until(lambda: count(layout, hash_of(2)) == 3)
     assert_index_is_right(layout)
 
 

@@ -75,7 +75,7 @@ def _may_be_half_dead(entries: list[Entry], column: str, count: int | None, many
 
 
 def _is_half_dead(entries: list[Entry], column: str, living: int, many: int) -> bool:
-    stored = sum(entry["columns"][column][_LENGTH] for entry in entries)
+    stored = sum(int(entry["columns"][column][_LENGTH]) for entry in entries)
     return stored - living > max(living, many)
 
 

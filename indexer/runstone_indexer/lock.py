@@ -93,9 +93,18 @@ class IndexLock:
             return False
 
     def check(self) -> None:
-        """Raise IndexBusyError if the lock was lost: to be asked right before something is written for good."""
-        if not self.is_held():
+        """To be asked right before something is written for good. Raises IndexBusyError if another host has taken
+        the lock, StoreError if it went with the whole index.
+        """
+        if self.is_held():
+            return
+        if self._owner and os.path.exists(self._path):
             raise self._busy("another host, which took this one for dead,")
+        raise StoreError(
+            f"the index was deleted while it was being written: {self._folder}",
+            path=self._folder,
+            hint="Nothing is lost: the logs have everything. The next pass makes an index from nothing.",
+        )
 
     def release(self) -> None:
         self._stop.set()

@@ -13,6 +13,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from typing import TypeVar
 
 from watchdog.events import FileCreatedEvent, FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
@@ -31,6 +32,7 @@ PATIENCE_SECONDS = 2.0  # with another process that indexes: it may be a query t
 QUIET_SECONDS = 0.2  # runs begin in bursts: wait that long for the rest of one
 
 logger = logging.getLogger("runstone.index")
+T = TypeVar("T")
 
 
 class Watcher(FileSystemEventHandler):
@@ -58,9 +60,8 @@ class Watcher(FileSystemEventHandler):
         Whatever fails is tried again, and said once: a disk that is full, memory that runs out. Nothing is lost
         meanwhile, as queries read the logs.
         """
-        patient_until = time.monotonic() + PATIENCE_SECONDS
         with contextlib.ExitStack() as held:
-            while not self._begin(held, patient_until):
+            while not self._begin(held):
                 if self._stop_asked.wait(RETRY_SECONDS):
                     return
             observer = self._started_observer()
@@ -71,10 +72,10 @@ class Watcher(FileSystemEventHandler):
                     observer.stop()
                     observer.join()
 
-    def _begin(self, held: contextlib.ExitStack, patient_until: float) -> bool:
+    def _begin(self, held: contextlib.ExitStack) -> bool:
         """Take the lock, and read what is published. Raises StoreError where nothing can ever be written."""
         try:
-            self._take_turn(held, patient_until)
+            self._patiently(lambda: held.enter_context(self._indexer))
         except IndexBusyError:
             raise
         except Exception as error:
@@ -84,11 +85,12 @@ class Watcher(FileSystemEventHandler):
             return False
         return True
 
-    def _take_turn(self, held: contextlib.ExitStack, patient_until: float) -> None:
+    def _patiently(self, do: Callable[[], T]) -> T:
+        """Return what `do` gives, waiting a while for others who index: a query does so for a moment."""
+        patient_until = time.monotonic() + PATIENCE_SECONDS
         while True:
             try:
-                held.enter_context(self._indexer)
-                return
+                return do()
             except IndexBusyError:
                 if time.monotonic() >= patient_until or self._stop_asked.wait(QUIET_SECONDS):
                     raise
@@ -121,8 +123,10 @@ class Watcher(FileSystemEventHandler):
     def _pass(self, *, full: bool) -> Report | None:
         """Return the report of one pass; None if it failed."""
         try:
-            report = self._indexer.run_once(full=full)
+            report = self._patiently(lambda: self._indexer.run_once(full=full))
         except IndexBusyError:
+            if self._stop_asked.is_set():
+                return None
             raise
         except Exception as error:  # what it was in the middle of is not published, and read again
             self._tell(error)
