@@ -131,6 +131,39 @@ def test_where_locks_are_not_passed_on_the_file_says_which_host_is_indexing(host
     other.release()
 
 
+def test_while_one_host_looks_who_has_the_lock_another_does_not_take_it(hosts, tmp_path):
+    """Both would find nobody there, and both would write themselves into the file."""
+    one, other = hosts("one"), hosts("other")
+    refused = []
+    write_owner = one._write_owner
+
+    def slowly() -> bytes:
+        with pytest.raises(IndexBusyError, match="another host") as caught:
+            other.acquire()
+        refused.append(caught.value)
+        return write_owner()
+
+    one._write_owner = slowly
+    one.acquire()
+    assert len(refused) == 1
+    assert one.is_held()
+    assert os.listdir(tmp_path) == ["lock"]
+    one.release()
+
+
+def test_a_claim_of_a_host_that_died_is_in_nobodys_way_for_long(hosts, tmp_path):
+    claim = tmp_path / "lock.claim"
+    claim.touch()
+    one = hosts("one")
+    with pytest.raises(IndexBusyError):
+        one.acquire()
+    long_ago = claim.stat().st_mtime - 2 * LEASE_SECONDS
+    os.utime(claim, (long_ago, long_ago))
+    one.acquire()
+    assert one.is_held()
+    one.release()
+
+
 def test_a_host_that_shows_no_life_is_replaced_and_notices_it(hosts, tmp_path):
     one = hosts("one")
     one.acquire()

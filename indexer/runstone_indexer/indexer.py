@@ -122,8 +122,13 @@ class Indexer:
             yield
         except BaseException as error:
             self._drop()
+            lost = self._lock.loss() if isinstance(error, OSError) else None
             if self._depth == 0:
                 self._lock.release()
+            if lost is not None and not isinstance(
+                error, StoreError
+            ):  # it explains what could not be written
+                raise lost from error
             if not isinstance(error, OSError | DamagedParametersError) or isinstance(error, StoreError):
                 raise
             folder = index_folder(self.layout)

@@ -13,6 +13,7 @@ import fcntl
 import os
 import tempfile
 import threading
+from collections.abc import Iterator
 
 from runstone_writer.errors import IndexBusyError, StoreError
 from runstone_writer.layout import host, is_link
@@ -96,11 +97,17 @@ class IndexLock:
         """To be asked right before something is written for good. Raises IndexBusyError if another host has taken
         the lock, StoreError if it went with the whole index.
         """
-        if self.is_held():
-            return
+        lost = self.loss()
+        if lost is not None:
+            raise lost
+
+    def loss(self) -> StoreError | None:
+        """Return what `check` would raise; None if the lock is held, or was never taken."""
+        if self._fd < 0 or self.is_held():
+            return None
         if self._owner and os.path.exists(self._path):
-            raise self._busy("another host, which took this one for dead,")
-        raise StoreError(
+            return self._busy("another host, which took this one for dead,")
+        return StoreError(
             f"the index was deleted while it was being written: {self._folder}",
             path=self._folder,
             hint="Nothing is lost: the logs have everything. The next pass makes an index from nothing.",
@@ -121,15 +128,9 @@ class IndexLock:
 
     def _claim(self) -> None:
         """Write this process into the file, unless a host that lives stands there. Raises IndexBusyError."""
-        here = f"{host()} {_boot()}"
         try:
-            said, _, _ = os.pread(self._fd, 1000, 0).decode(errors="replace").rpartition(" ")
-            if said and said != here and self._age() < LEASE_SECONDS:  # this host's own would have the lock
-                raise self._busy(f"the host {said.split()[0]}")
-            owner = f"{here} {os.urandom(8).hex()}\n".encode()
-            os.ftruncate(self._fd, 0)
-            os.pwrite(self._fd, owner, 0)
-            os.fsync(self._fd)
+            with self._alone():
+                owner = self._write_owner()
         except OSError as error:
             self.release()
             if isinstance(error, StoreError):
@@ -140,10 +141,40 @@ class IndexLock:
         self._owner, self._stop = owner, threading.Event()
         threading.Thread(target=self._beat, args=(self._path, self._stop), daemon=True).start()
 
-    def _age(self) -> float:
-        """Return how long ago the file was touched, by the clock of the file system."""
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Let one host at a time look who has the lock and take it: a file server makes a new file only once."""
+        claim = self._path + ".claim"
+        with contextlib.suppress(FileNotFoundError):
+            if self._age(os.stat(claim)) > LEASE_SECONDS:  # of a host that died right then
+                os.unlink(claim)
+        try:
+            os.close(os.open(claim, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666))
+        except FileExistsError:
+            raise self._busy("another host") from None
+        try:
+            yield
+        finally:
+            with contextlib.suppress(OSError):
+                os.unlink(claim)
+
+    def _write_owner(self) -> bytes:
+        here = f"{host()} {_boot()}"
+        with open(self._path, "rb") as file:  # opened anew, or what was read before is shown
+            said, _, _ = file.read(1000).decode(errors="replace").rpartition(" ")
+        # This host's own would have the lock.
+        if said and said != here and self._age(os.fstat(self._fd)) < LEASE_SECONDS:
+            raise self._busy(f"the host {said.split()[0]}")
+        owner = f"{here} {os.urandom(8).hex()}\n".encode()
+        os.ftruncate(self._fd, 0)
+        os.pwrite(self._fd, owner, 0)
+        os.fsync(self._fd)
+        return owner
+
+    def _age(self, of: os.stat_result) -> float:
+        """Return how long ago a file was touched, by the clock of the file system."""
         with tempfile.TemporaryFile(dir=self._folder) as probe:
-            return os.fstat(probe.fileno()).st_mtime - os.fstat(self._fd).st_mtime
+            return os.fstat(probe.fileno()).st_mtime - of.st_mtime
 
     @staticmethod
     def _beat(path: str, stop: threading.Event) -> None:
