@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import time
@@ -94,7 +95,7 @@ def shard_marks(layout: Layout) -> dict[str, list[int]]:
     marks: dict[str, list[int]] = {}
     settled = time.time_ns() - int(SETTLED_SECONDS * 1e9)
     try:
-        with os.scandir(layout.logs) as entries:
+        with _entries_of(layout.logs) as entries:
             for entry in entries:
                 if entry.name in _SHARDS:
                     status = entry.stat(follow_symlinks=False)
@@ -103,6 +104,24 @@ def shard_marks(layout: Layout) -> dict[str, list[int]]:
         _believe(error, layout.logs)
         return {}
     return marks
+
+
+@contextlib.contextmanager
+def _entries_of(folder: str) -> Iterator[Iterator[os.DirEntry[str]]]:
+    """List a folder by its descriptor, where that can be done: each look at an entry then has a shorter way to go."""
+    if os.scandir not in os.supports_fd:
+        with os.scandir(folder) as entries:
+            yield entries
+        return
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        with os.scandir(fd) as entries:
+            yield entries
+    except OSError as error:
+        error.filename = folder  # it has the descriptor there
+        raise
+    finally:
+        os.close(fd)
 
 
 def mark_of(changed: int, links: int, settled: int) -> list[int]:
