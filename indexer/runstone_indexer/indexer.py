@@ -16,7 +16,7 @@ from runstone_writer.errors import StoreError
 from runstone_writer.layout import Layout, open_repo, shard, sync_folder
 from runstone_writer.replay import Problem
 
-from . import collector
+from . import collector, crew
 from .columns import DamagedColumnsError, remove_columns, write_columns
 from .compaction import compact_series, compact_states
 from .discovery import UNSETTLED, changed_shards, hinted, runs_in_shard, shard_marks
@@ -31,6 +31,7 @@ from .states import NO_DOCUMENT, StateRow, state_columns
 
 POINTS_PER_PUBLISH = 4_000_000
 RUNS_PER_PUBLISH = 2_000
+FILES_PER_PUBLISH = 8  # that a crew has written
 
 Progress = Callable[[int, int], None]  # runs done, runs to do
 Marks = dict[str, list[int]]
@@ -249,14 +250,17 @@ class Indexer:
             self._problems.start_over()
         todo = self._everything(marks) if full else self._pointed_to(marks, in_use)
         with collector.paused():
-            for count, run in enumerate(todo):
+            rest, total = todo, len(todo)
+            if self._generation is None and total >= crew.WORTH_IT and crew.size():
+                rest = self._taken_by_crew(todo, batch, progress, at_once=at_once)
+            for count, run in enumerate(rest, total - len(rest)):
                 self._intake.take(run, in_use=run in in_use or self._intake.refused.get(run, False))
                 if batch.series.points >= POINTS_PER_PUBLISH or len(batch.rows) >= RUNS_PER_PUBLISH:
                     self._write_files(batch)
                     if not at_once:
                         self._publish()
                 if progress is not None:
-                    progress(count + 1, len(todo))
+                    progress(count + 1, total)
             if full:
                 self._intake.take_away(self._vanished(set(todo)))
             self._write_files(batch)
@@ -264,6 +268,45 @@ class Indexer:
         if self._generation is not None:
             self._hints.remove_used(self._generation, self._intake.in_use)
         return self._report(began)
+
+    def _taken_by_crew(
+        self, todo: list[str], batch: Batch, progress: Progress | None, *, at_once: bool
+    ) -> list[str]:
+        """Have a crew read many runs, publish that from time to time, and return those that it has left."""
+        left: list[str] = []
+        first = batch.next_run
+        batch.next_run = self._draft.next_run = first + len(todo)
+        with crew.shares(self.layout, self._folder, todo, first) as shares:
+            for share in shares:
+                self._put(share)
+                left += share.left
+                if progress is not None:
+                    progress(self._intake.runs, len(todo))
+                unpublished = self._draft.files() - self._published.files()
+                if len(unpublished) >= FILES_PER_PUBLISH and not at_once:
+                    self._commit()
+                    self._publish()
+        self._commit()
+        return left
+
+    def _put(self, share: crew.Share) -> None:
+        """Take in what a process of a crew has read."""
+        draft, parameters = self._draft, self._parameters
+        assert parameters is not None  # noqa: S101 - opened together with the lock
+        draft.states += [share.states] if share.states else []
+        draft.series += [share.series] if share.series else []
+        for run, found in share.documents:
+            parameters.put(run, found, replaces=False)
+        for run, words in share.said:
+            parameters.put_said(run, words)
+        draft.runs += len(share.documents)
+        draft.points += share.points
+        self._intake.add(share.runs, share.points, share.bytes_read)
+
+    def _commit(self) -> None:
+        assert self._parameters is not None  # noqa: S101 - opened together with the lock
+        self._lock.check()
+        self._draft.parameters = self._parameters.commit()
 
     def _report(self, began: float) -> Report:
         intake = self._intake

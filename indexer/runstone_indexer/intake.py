@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from runstone_writer.layout import Layout, parse_log_name
 from runstone_writer.liveness import beat_age, file_system_now
@@ -14,7 +15,7 @@ from runstone_writer.tender import LEASE_SECONDS
 
 from .discovery import RunFolder, look_into
 from .generation import Generation
-from .parameters import Document, ParameterWriter, document
+from .parameters import Document, document
 from .problems import Problems
 from .reading import Reading, read_on
 from .series import SeriesBuffer
@@ -25,10 +26,17 @@ RUNS_REMEMBERED = 256  # of which it is known what they have said; forgotten, a 
 TERMS_REMEMBERED = 20_000  # of each
 
 
+class Documents(Protocol):
+    """Where documents go: the Tantivy index, or the notes that a crew makes for it."""
+
+    def put(self, run: int, found: Document | None, *, replaces: bool) -> None: ...
+    def put_said(self, run: int, words: set[str]) -> None: ...
+
+
 class Batch:
     """What has been read since files were last written."""
 
-    def __init__(self, next_run: int, parameters: ParameterWriter) -> None:
+    def __init__(self, next_run: int, parameters: Documents) -> None:
         self.next_run = next_run
         self._parameters = parameters
         self.clear()
@@ -154,6 +162,21 @@ class Intake:
             self._take_in(news, in_use=in_use)
             self.wait(run, self._recorded(folder, news.reading, in_use=in_use) + foreign)
 
+    def take_clean(self, run: str) -> bool:
+        """Take in a run of which nothing is published. False, and nothing of it, if there is anything to be told."""
+        try:
+            folder = look_into(self._layout, run)
+            if folder.foreign:
+                return False
+            news = self._read(folder, StateRow(self.batch.next_run, RunState(run)), in_use=False)
+        except Exception:  # it will come up again where it can be told
+            return False
+        reading = news.reading
+        if reading.damage or reading.unread or reading.tails or reading.started_over or not news.has_row:
+            return False
+        self._take_in(news, in_use=False)
+        return True
+
     def _read(self, folder: RunFolder, row: StateRow, *, in_use: bool) -> _News:
         """Read what is new of a run, and prepare all of it for the batch."""
         stored = points_of(row.state)
@@ -230,6 +253,12 @@ class Intake:
         if self._now is None:
             self._now = file_system_now(self._layout)
         return name is not None and beat_age(self._layout, run, name[0], self._now) < LEASE_SECONDS
+
+    def add(self, runs: int, points: int, bytes_read: int) -> None:
+        """Count what others have read."""
+        self.runs += runs
+        self.points += points
+        self.bytes_read += bytes_read
 
     def take_away(self, rows: list[StateRow]) -> None:
         """Hide runs whose folders are not there any more."""
