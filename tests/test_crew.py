@@ -133,9 +133,8 @@ def test_what_a_process_that_dies_had_to_do_is_done_by_the_indexer(
         "        os.kill(os.getpid(), signal.SIGKILL)\n"
         "    return real(order)\n"
         "crew.carry_out = carry_out\n"
-        "crew.main(sys.stdin.buffer, sys.stdout.buffer)\n"
     )
-    monkeypatch.setattr(crew, "_MODULE", "dying")
+    monkeypatch.setattr(crew, "_PROCESS", "import dying; dying.crew.main()")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
     assert index(layout).runs == RUNS
     assert sum(share.runs for share in asked) == 2 * orders * crew.BLOCK

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -33,7 +33,7 @@ WORTH_IT = 4_000  # runs; starting the processes takes as long as reading some h
 BLOCK = 500  # runs that a process takes at a time
 MOST_POINTS = 1_000_000  # after so many it hands in what it has
 LARGEST_CREW = 4  # what the processes send is put in by one
-_MODULE = "runstone_indexer.crew"
+_PROCESS = "from runstone_indexer.crew import main; main()"
 
 Order = dict[str, Any]
 
@@ -126,7 +126,7 @@ class _Hand:
 
     def __init__(self, orders: queue.SimpleQueue[Order], done: queue.SimpleQueue[Share | None]) -> None:
         self._orders, self._done = orders, done
-        command = [sys.executable, "-P", "-m", _MODULE]
+        command = [sys.executable, "-P", "-c", _PROCESS]
         self._process: subprocess.Popen[bytes] | None = None
         with contextlib.suppress(OSError):  # then nothing is done, and the indexer does it
             self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
@@ -205,14 +205,11 @@ def carry_out(order: Order) -> dict[str, Any]:
     }
 
 
-def main(orders: IO[bytes], answers: IO[bytes]) -> None:
-    """Carry out orders until there are no more."""
+def main() -> None:
+    """Carry out orders from standard input until there are no more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # it goes to everybody; the indexer ends its crew
+    orders, answers = sys.stdin.buffer, sys.stdout.buffer
     with collector.paused():
         for line in orders:
             answers.write(orjson.dumps(carry_out(orjson.loads(line))) + b"\n")
             answers.flush()
-
-
-if __name__ == "__main__":
-    main(sys.stdin.buffer, sys.stdout.buffer)
