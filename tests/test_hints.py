@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from journals import Journal, assert_same_answers, hash_of, index, new_repo, write_run
 from runstone_indexer import hints as hints_module
-from runstone_indexer.hints import STALE_SECONDS
+from runstone_indexer.hints import STALE_SECONDS, leave_hint
 from runstone_indexer.indexer import Indexer
 from runstone_writer.layout import Layout
 
@@ -166,6 +166,41 @@ def test_a_hint_stays_while_its_log_cannot_be_made_durable(layout, monkeypatch):
     monkeypatch.undo()
     index(layout)
     assert hints(layout) == []
+
+
+def test_a_hint_that_is_left_while_it_is_being_taken_away_stays(layout, monkeypatch):
+    """What it is left for may be newer than what the indexer has read."""
+    journal = write_run(layout, 1)
+    real = hints_module.Hints._make_durable
+
+    def meanwhile(self, used):
+        leave_hint(layout, hash_of(1), journal.writer)
+        real(self, used)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(hints_module.Hints, "_make_durable", meanwhile)
+        index(layout)
+        assert len(hints(layout)) == 1
+        index(layout)  # and once more, when it was as old before
+        assert len(hints(layout)) == 1
+    index(layout)
+    assert hints(layout) == []
+
+
+def test_a_hint_is_left_again_if_the_indexer_takes_it_away_in_that_moment(layout, monkeypatch):
+    journal = write_run(layout, 1)
+    touch, times = os.utime, []
+
+    def taken_away(path, *rest, **more):
+        if len(times) < 2:
+            os.unlink(path)
+        times.append(path)
+        touch(path, *rest, **more)
+
+    monkeypatch.setattr(os, "utime", taken_away)
+    leave_hint(layout, hash_of(1), journal.writer)
+    assert len(times) == 3
+    assert hints(layout) == [f"{hash_of(1)}.{journal.writer}"]
 
 
 def test_a_log_that_was_stored_long_ago_is_not_made_durable_again(layout, monkeypatch):

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Collection
+from typing import NamedTuple
 
 from runstone_writer.layout import Layout, log_name, make_folder, sync
 from runstone_writer.liveness import file_system_now
@@ -21,6 +23,12 @@ SETTLED_SECONDS = 120.0  # after so long the kernel has stored what was written,
 MANY = 64  # logs that are made durable one by one
 
 
+class _Hint(NamedTuple):
+    run: str
+    writer: str
+    touched: int  # when it was looked at; nanoseconds
+
+
 class Hints:
     """The hints of one repository, and what is known of those that stay."""
 
@@ -33,7 +41,7 @@ class Hints:
 
         `taken_in` are the states that are new in it: the hints of all other runs need a look only once.
         """
-        used: dict[str, tuple[str, str]] = {}
+        used: dict[str, _Hint] = {}
         there, kept = hinted(self._layout), {}
         now = file_system_now(self._layout) if there else 0.0  # this host's clock may be years off
         for run, writers in there.items():
@@ -41,29 +49,31 @@ class Hints:
             for writer in writers:
                 path = self._layout.hint_path(run, writer)
                 with contextlib.suppress(OSError):
-                    stale = now - os.stat(path).st_mtime > STALE_SECONDS
+                    status = os.stat(path)
+                    stale = now - status.st_mtime > STALE_SECONDS
                     if state is None and self._kept.get(path) != stale:
                         place = generation.place(run)
                         state = RunState(run) if place is None else place[0].load(place[1]).state
                     if state is not None and self._is_used(state, writer, stale=stale):
-                        used[path] = run, writer
+                        used[path] = _Hint(run, writer, status.st_ctime_ns)
                     else:
                         kept[path] = stale
         self._kept = kept
         self._remove(used)
 
-    def _remove(self, used: dict[str, tuple[str, str]]) -> None:
+    def _remove(self, used: dict[str, _Hint]) -> None:
         """Remove hints, once a power cut cannot take anything of their logs any more: nobody would look again."""
         with contextlib.suppress(OSError):  # then they stay for the next pass
-            self._make_durable(set(used.values()))
-            for path in used:
+            self._make_durable(used.values())
+            for path, hint in used.items():
                 with contextlib.suppress(FileNotFoundError):
-                    os.unlink(path)
+                    if os.stat(path).st_ctime_ns == hint.touched:  # else it has been left for something newer
+                        os.unlink(path)
 
-    def _make_durable(self, writers: set[tuple[str, str]]) -> None:
+    def _make_durable(self, hints: Collection[_Hint]) -> None:
         recent = file_system_now(self._layout) - SETTLED_SECONDS
         logs = []
-        for run, writer in writers:
+        for run, writer, _ in hints:
             for name in self._layout.log_names(run):
                 path = self._layout.log_path(run, name)
                 if name.startswith(writer) and os.stat(path).st_mtime > recent:
@@ -101,10 +111,14 @@ def leave_hint(layout: Layout, run: str, writer: str) -> None:
     """Tell readers and the indexer that a log has come, grown or gone; old enough to be nobody's heartbeat."""
     path = layout.hint_path(run, writer)
     make_folder(layout.live)
-    if not os.path.exists(path):
-        with open(path, "wb"):
+    while True:
+        with contextlib.suppress(FileExistsError), open(path, "xb"):
             pass
-        os.utime(path, (0, 0))
+        try:
+            os.utime(path, (0, 0), follow_symlinks=False)
+        except FileNotFoundError:  # the indexer has just taken it away: that was about what was before
+            continue
+        return
 
 
 def _sync_file_system(path: str) -> bool:
