@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from runstone_indexer import floats, fold
@@ -73,6 +73,7 @@ def as_rows(given_rows: list[tuple[Any, ...]]) -> list[list[Any]]:
     ]
 
 
+@settings(deadline=None)
 @given(st.lists(rows, min_size=1, max_size=3))
 @example([[(0, 0, 1.5, 0, None), (1, 0, 2.5, 1, None), (0, 1, 0.5, 2, None)], [(1, 1, -2.5, 3, None)]])
 @example([[(0, 3, 1.5, 0, None), (0, 1, 2.5, 1, None)]])

@@ -93,6 +93,19 @@ class Disk:
             if time.monotonic() > deadline:
                 raise RuntimeError(f"cannot unmount {self.mounted}: {done.stderr.decode()}")
             time.sleep(0.005)
+        while (
+            self._is_held()
+        ):  # in a namespace that somebody has made meanwhile: it would be mounted as it was cut
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"{self.device} is mounted elsewhere, too")
+            time.sleep(0.005)
+
+    def _is_held(self) -> bool:
+        try:
+            os.close(os.open(self.device, os.O_RDONLY | os.O_EXCL))
+        except OSError:
+            return True
+        return False
 
     def cut(self, how: int) -> None:
         """Cut the power: nothing more reaches the device. FLUSH_LOG lets the journal's metadata through."""

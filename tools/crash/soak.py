@@ -393,9 +393,9 @@ class Soak:
         if self.row.control:
             return
         deadline = time.monotonic() + 120
-        while not self.is_long and self.asked("control") < 30 and time.monotonic() < deadline:
+        while not self.is_long and self.asked("control") < 45 and time.monotonic() < deadline:
             self.pass_time(0.5)  # on a busy machine seconds may bring nobody to any work
-        slack = 1024 if self.is_long else 16 * 1024
+        slack = 1024 if self.is_long else 40 * 1024  # in seconds nobody gets warm
         for name in ("indexer", "reader"):
             growth = self.charts[name].growth(slack)
             self.row.failures += [growth] if growth else []
