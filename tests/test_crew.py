@@ -91,6 +91,17 @@ def test_what_a_crew_has_read_is_what_one_process_reads(layout, asked, tmp_path)
     assert len(Repo(layout.root).query_runs("run.lr < 2 and 't1' in run.tags").hashes()) == 7
 
 
+def test_runs_with_many_points_are_handed_in_one_by_one(layout, asked, monkeypatch, tmp_path):
+    monkeypatch.setattr(
+        crew, "_PROCESS", "from runstone_indexer import crew; crew.MOST_POINTS = 13; crew.main()"
+    )
+    assert index(layout).runs == RUNS
+    assert {share.runs for share in asked} == {1, 3}
+    assert sum(share.runs for share in asked) == RUNS
+    assert_index_is_right(layout)
+    assert documents(layout) == documents(alone(layout, tmp_path / "copy"))
+
+
 def test_after_a_crew_the_index_goes_on_as_after_one_process(layout, asked):
     index(layout)
     shares = len(asked)

@@ -39,13 +39,17 @@ Order = dict[str, Any]
 
 
 class Share(NamedTuple):
-    """What a process has done: entries of the manifest, what Tantivy is to have, and the runs that it left."""
+    """What a process has done: entries of the manifest, what Tantivy is to have, and the runs that it left.
+
+    `rest` are runs that it did not come to, as the others have so many points; their numbers begin with `next_run`.
+    """
 
     states: dict[str, Any] | None
     series: dict[str, Any] | None
     documents: list[tuple[int, Document]]
     said: list[tuple[int, set[str]]]
     left: list[str]
+    rest: list[str]
     next_run: int
     runs: int = 0
     points: int = 0
@@ -113,12 +117,12 @@ def _collected(
         if share is None:  # one has stopped
             hands -= 1
         else:
-            missing -= 1
+            missing -= not share.rest  # somebody will come to them
             yield share
 
 
 def _nothing_done(order: Order) -> Share:
-    return Share(None, None, [], [], order["runs"], order["first"] + len(order["runs"]))
+    return Share(None, None, [], [], order["runs"], [], order["first"])
 
 
 class _Hand:
@@ -140,6 +144,8 @@ class _Hand:
             while self._process is not None and not self._is_dismissed:
                 order = self._orders.get_nowait()
                 share = self._carried_out(order)
+                if share is not None and share.rest:
+                    self._orders.put({**order, "first": share.next_run, "runs": share.rest})
                 self._done.put(share or _nothing_done(order))
                 if share is None:
                     break
@@ -183,9 +189,11 @@ def carry_out(order: Order) -> dict[str, Any]:
     notes = Notes()
     batch, intake, left = Batch(first, notes), Intake(layout, Problems(layout, Manifest(epoch=""))), []
     intake.start_pass(None, batch, (), again=True)
-    for run in runs:
-        if batch.series.points > MOST_POINTS or not intake.take_clean(run):
-            left.append(run)
+    done = 0
+    while done < len(runs) and batch.series.points < MOST_POINTS:
+        if not intake.take_clean(runs[done]):
+            left.append(runs[done])
+        done += 1
     states = series = None
     if batch.rows:
         rows = [batch.rows[run] for run in sorted(batch.rows)]
@@ -198,7 +206,8 @@ def carry_out(order: Order) -> dict[str, Any]:
         "documents": notes.documents,
         "said": notes.said,
         "left": left,
-        "next_run": first + len(runs),
+        "rest": runs[done:],
+        "next_run": batch.next_run,
         "runs": intake.runs,
         "points": intake.points,
         "bytes_read": intake.bytes_read,
