@@ -12,6 +12,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from commands import RUNSTONE, environment, harmless, lines_of_json, make_run, runstone
+from journals import Journal, hash_of, new_repo
 from processes import DEADLINE_SECONDS, QUIET
 from runstone import Repo, Run
 
@@ -150,3 +151,13 @@ def test_nothing_is_cut_in_a_pipe(tmp_path):
     assert "…" not in done.stdout
     assert all(value in done.stdout for value in WIDE.values())
     assert run_hash[:8] in done.stdout
+
+
+def test_the_id_of_a_note_that_somebody_has_forged_does_no_harm(tmp_path):
+    """What Runstone writes there are digits; what is in a log may be anything."""
+    layout = new_repo(tmp_path)
+    journal = Journal(layout, hash_of(1), 1)
+    journal.event("note", id="\x1b]0;title\x07", text="a text")
+    shown = runstone("runs", "show", hash_of(1), "--repo", str(tmp_path)).stdout
+    assert "note \\x1b]0;title\\x07\n  a text" in shown
+    assert harmless(shown)

@@ -152,7 +152,7 @@ def show(run_hash: str, repo: str | None, as_json: bool) -> None:
         print_table(columns, ((a["name"], a["size"], a["error"] or a["uri"]) for a in artifacts))
     for each in notes:
         click.echo()
-        click.echo(f"{show_time(each['updated'])}  note {each['id']}")
+        click.echo(f"{show_time(each['updated'])}  note {printable(each['id'])}")
         click.echo("\n".join(f"  {printable(line)}" for line in each["text"].splitlines()))
 
 
