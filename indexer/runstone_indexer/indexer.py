@@ -95,11 +95,14 @@ class Indexer:
     def _refuse_to_make_a_repository(self) -> None:
         """Where it was moved away, a folder in its place would stand in the way of what is moved back."""
         if not os.path.isdir(self.layout.root):
-            raise StoreError(
-                f"the repository is not there any more: {self.layout.root}",
-                path=self.layout.root,
-                hint="Was it moved, or is its disk not mounted? Indexing goes on once it is back.",
-            )
+            raise self._no_repository()
+
+    def _no_repository(self) -> StoreError:
+        return StoreError(
+            f"the repository is not there any more: {self.layout.root}",
+            path=self.layout.root,
+            hint="Was it moved, or is its disk not mounted? Indexing goes on once it is back.",
+        )
 
     def _is_there(self) -> bool:
         return os.path.isdir(self._folder) and os.path.exists(manifest_path(self.layout))
@@ -123,13 +126,11 @@ class Indexer:
             yield
         except BaseException as error:
             self._drop()
-            lost = self._lock.loss() if isinstance(error, OSError) else None
+            explanation = self._explanation(error)
             if self._depth == 0:
                 self._lock.release()
-            if lost is not None and not isinstance(
-                error, StoreError
-            ):  # it explains what could not be written
-                raise lost from error
+            if explanation is not None:
+                raise explanation from error
             if not isinstance(error, OSError | DamagedParametersError) or isinstance(error, StoreError):
                 raise
             folder = index_folder(self.layout)
@@ -138,6 +139,14 @@ class Indexer:
                 path=folder,
                 hint="Nothing is lost: the logs have everything, and queries read them.",
             ) from error
+
+    def _explanation(self, error: BaseException) -> StoreError | None:
+        """What has happened to the place that something could not be written to; None if there it is."""
+        if not isinstance(error, OSError):
+            return None
+        if not os.path.isdir(self.layout.root):
+            return self._no_repository()
+        return None if isinstance(error, StoreError) else self._lock.loss()
 
     def _resume(self) -> None:
         self._generation = open_generation(self.layout)

@@ -12,7 +12,7 @@ The oracle: every run is compared with what was acknowledged before it is delete
 the index says what the logs say, at every fifth restart and at the end, and answers like one made anew.
 
 The indexer and the steady reader are left alone between the first quarter and the last twentieth: there their
-memory is judged. The control is a reader that keeps what it was given: it has to be seen growing.
+memory is judged, if there is at least a minute. The control is a reader that keeps what it was given: it has to be seen growing.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ from runstone_query.verify import verify
 
 MINUTES, RESTARTS = 120, 50
 SHORT_SECONDS = 6.0  # between restarts in the short form
+JUDGED_FROM = 60.0  # seconds
 WRITERS = 4
 WINDOW = 100  # runs that stay
 FULL_EVERY = 420.0  # seconds
@@ -50,7 +51,7 @@ SPACE_MIB = 256
 LOOK_SECONDS = 5.0
 SAY_SECONDS = 180.0
 RECOVERY_SECONDS = 60.0
-LOUD = 2**21  # bytes that the control keeps of each answer in the short form
+LOUD = 2**23  # bytes that the control keeps of each answer in the short form
 LEAK_MIB = 48  # that the control has kept at the end
 
 INDEX = DIES_WITH_PARENT + "import sys; sys.argv[0] = 'runstone'; from runstone.cli import main; main()"
@@ -65,7 +66,7 @@ from acked import acks_in, missing
 from runstone import Repo
 path, acks, status, seed, pause, leak = sys.argv[2:8]
 acks, pause, leak, rng = Path(acks), float(pause), int(leak), random.Random(seed)
-repo, kept, asked, LOUD = Repo(path), [], 0, 2**21
+repo, kept, asked, LOUD = Repo(path), [], 0, 2**23
 full = 0.0
 
 def ask():
@@ -118,7 +119,7 @@ while True:
                 continue  # a run that was collected while it was read: compare() holds what matters
             print(f"the reader: {type(error).__name__}: {error}", flush=True)
     asked += 1
-    if leak and (leak != LOUD or len(kept) < 600):
+    if leak and (leak != LOUD or len(kept) < 60):
         kept.append(bytearray(os.urandom(1)) * leak)
         kept += [os.open("/dev/null", os.O_RDONLY)] if asked % 8 == 0 or leak == LOUD else []
     with open(status, "w") as file:
@@ -389,11 +390,11 @@ class Soak:
         self.finish()
 
     def judge(self) -> None:
-        """Judge the memory of those that live on, once."""
-        if self.row.control:
+        """Judge the memory of those that live on, once. Not in some seconds: then everybody is still warming up."""
+        if self.row.control or self.seconds < JUDGED_FROM:
             return
-        deadline = time.monotonic() + 120
-        while not self.is_long and self.asked("control") < 45 and time.monotonic() < deadline:
+        deadline = time.monotonic() + 240
+        while not self.is_long and self.asked("control") < 25 and time.monotonic() < deadline:
             self.pass_time(0.5)  # on a busy machine seconds may bring nobody to any work
         slack = 1024 if self.is_long else 40 * 1024  # in seconds nobody gets warm
         for name in ("indexer", "reader"):
