@@ -12,7 +12,8 @@ The oracle: every run is compared with what was acknowledged before it is delete
 the index says what the logs say, at every fifth restart and at the end, and answers like one made anew.
 
 The indexer and the steady reader are left alone between the first quarter and the last twentieth: there their
-memory is judged, if there is at least a minute. The control is a reader that keeps what it was given: it has to be seen growing.
+memory is judged, if there is at least a minute. The control is a reader that keeps what it was given: it has to be
+seen growing.
 """
 
 from __future__ import annotations
