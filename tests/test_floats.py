@@ -23,8 +23,9 @@ values = st.one_of(
 steps = st.one_of(
     st.integers(0, 5), st.sampled_from([1.5, 2.0, 2**53, 2**53 + 1, 2**62, -3]), st.integers(0, 10**6)
 )
+times = st.one_of(st.integers(0, 10**9), st.sampled_from([-1, 2**62, 2**63, 2**70]))
 rows = st.lists(
-    st.tuples(st.integers(0, 3), steps, values, st.integers(0, 10**9), st.none() | st.integers(0, 3)),
+    st.tuples(st.integers(0, 3), steps, values, times, st.none() | st.integers(0, 3)),
     max_size=40,
 )
 
@@ -40,15 +41,18 @@ def state_of() -> RunState:
     return state
 
 
-def folded(batches: list[list[list[Any]]]) -> tuple[Any, Any]:
-    state, chunks = state_of(), {}
+def folded(batches: list[list[list[Any]]]) -> tuple[Any, ...]:
+    state, chunks, refused = state_of(), {}, []
     for batch in batches:
-        fold.fold_points(
-            state,
-            state.writers[WRITER],
-            [list(row) for row in batch],
-            lambda place, by, chunk: chunks.setdefault((place, by), []).append(chunk),
-        )
+        try:
+            fold.fold_points(
+                state,
+                state.writers[WRITER],
+                [list(row) for row in batch],
+                lambda place, by, chunk: chunks.setdefault((place, by), []).append(chunk),
+            )
+        except ValueError as error:
+            refused.append(str(error))
     found = {
         address: [
             (
@@ -63,7 +67,7 @@ def folded(batches: list[list[list[Any]]]) -> tuple[Any, Any]:
         ]
         for address, several in chunks.items()
     }
-    return found, [None if s.summary is None else repr(s.summary.dump()) for s in state.sequences]
+    return refused, found, [None if s.summary is None else repr(s.summary.dump()) for s in state.sequences]
 
 
 def as_rows(given_rows: list[tuple[Any, ...]]) -> list[list[Any]]:
@@ -77,6 +81,7 @@ def as_rows(given_rows: list[tuple[Any, ...]]) -> list[list[Any]]:
 @given(st.lists(rows, min_size=1, max_size=3))
 @example([[(0, 0, 1.5, 0, None), (1, 0, 2.5, 1, None), (0, 1, 0.5, 2, None)], [(1, 1, -2.5, 3, None)]])
 @example([[(0, 3, 1.5, 0, None), (0, 1, 2.5, 1, None)]])
+@example([[(0, 3, 1.5, 2**70, None), (1, 1, 2.5, 1, None)]])
 def test_many_sequences_at_once_are_folded_as_one_after_the_other(batches):
     plain = [as_rows(batch) for batch in batches]
     with pytest.MonkeyPatch.context() as patch:

@@ -41,7 +41,14 @@ def fold_floats(state: RunState, writer: WriterState, by: int, rows: Rows, sink:
     taken, left = _parted(state, writer, rows, present)
     if not taken:
         return rows
-    columns = _columns(taken, writer.base)
+    try:
+        columns = _columns(taken, writer.base)
+    except (
+        ValueError,
+        TypeError,
+        OverflowError,
+    ):  # numbers that nobody writes: one sequence may have to do without
+        return rows
     if columns is None:
         return rows
     numbers, steps, values, times = columns

@@ -30,7 +30,7 @@ class Artifact:
         self.path: str = decode(fields.get("path", ""))
         self.size: int | None = fields.get("size")
         self.sha256: str | None = fields.get("blob", fields.get("sha256"))
-        self.error: str | None = fields.get("error")
+        self.error: str | None = decode(fields["error"]) if "error" in fields else None
         self._blob: str | None = fields.get("blob")
         self._uri: str = decode(fields.get("uri", ""))
 
