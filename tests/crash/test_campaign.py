@@ -50,6 +50,23 @@ def test_the_exit_code_and_the_file_say_what_was_found(failures, code, monkeypat
     assert campaign.from_json(row).failures == failures
 
 
+def test_what_was_found_before_it_is_interrupted_is_not_lost(monkeypatch, tmp_path):
+    def run(options: Options) -> Row:
+        row = Row("R0", "a campaign of hours")
+        for number in range(1000):
+            row.trials += 1
+            if number == 41:
+                raise KeyboardInterrupt
+        return row
+
+    found = tmp_path / "found.json"
+    monkeypatch.setattr(sys, "argv", ["x", "--json", str(found)])
+    assert campaign.main("", {"one": run, "two": run}) == 1
+    (row,) = json.loads(found.read_text())
+    assert (row["trials"], row["verdict"]) == (42, "interrupted")
+    assert Row("R0", "another", failures=["a point is gone"], is_interrupted=True).verdict == "failed"
+
+
 def test_what_failed_is_printed_with_what_repeats_it_and_the_rest_counted():
     out = io.StringIO()
     row = Row("R0", "a campaign", trials=99, failures=[f"seed [{n}]" for n in range(campaign.SHOWN + 2)])

@@ -38,6 +38,9 @@ class Options:
         return full if self.trials is None else self.trials
 
 
+_begun: list[Row] = []  # so that Ctrl-C shows what a campaign of hours has found so far
+
+
 @dataclass
 class Row:
     """What one campaign found.
@@ -57,14 +60,20 @@ class Row:
     seconds: float = 0.0
     figures: dict[str, int | float | str] = field(default_factory=dict)
     skipped: str = ""
+    is_interrupted: bool = False
+
+    def __post_init__(self) -> None:
+        _begun.append(self)
 
     @property
     def verdict(self) -> str:
-        """One of "held", "failed", "proves nothing" (its control went unnoticed) and "not run"."""
+        """One of "held", "failed", "proves nothing" (its control went unnoticed), "interrupted" and "not run"."""
         if self.skipped:
             return "not run"
         if self.failures:
             return "failed"
+        if self.is_interrupted:
+            return "interrupted"
         return "proves nothing" if self.trials == 0 or (self.control and not self.caught) else "held"
 
 
@@ -80,13 +89,22 @@ def lacking(*tools: str, root: bool = False) -> str:
 
 
 def run(campaigns: dict[str, Campaign], names: Iterable[str], options: Options) -> list[Row]:
-    """Run campaigns one after the other, and time them."""
-    rows = []
+    """Run campaigns one after the other, and time them. Ctrl-C ends that, and what was found so far is returned."""
+    rows: list[Row] = []
     for name in names:
+        _begun.clear()
         began = time.monotonic()
-        row = campaigns[name](options)
+        try:
+            row = campaigns[name](options)
+        except KeyboardInterrupt:
+            if not _begun:
+                break
+            row = _begun[0]
+            row.is_interrupted = True
         row.seconds = round(time.monotonic() - began, 1)
         rows.append(row)
+        if row.is_interrupted:
+            break
     return rows
 
 

@@ -60,6 +60,8 @@ def main() -> int:
     for name in given.only or MODULES:
         console.rule(name, align="left")
         rows += module(name, given.seed, given.trials)
+        if any(row.is_interrupted for row in rows):
+            break
     console.rule()
     show(console, rows)
     if given.json:
@@ -74,7 +76,11 @@ def module(name: str, seed: int, trials: int | None) -> list[Row]:
         command = [sys.executable, str(HERE / f"{name}.py"), "--seed", str(seed), "--json", str(found)]
         if trials is not None:
             command += ["--trials", str(trials)]
-        code = subprocess.run(command, check=False).returncode
+        process = subprocess.Popen(command)
+        try:
+            code = process.wait()
+        except KeyboardInterrupt:  # it has had it too, and writes down what it has found
+            code = process.wait()
         if not found.exists():
             return [Row("", name, failures=[f"it ended with exit code {code} and said nothing"])]
         return [from_json(fields) for fields in json.loads(found.read_text())]
