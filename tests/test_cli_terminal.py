@@ -161,3 +161,21 @@ def test_the_id_of_a_note_that_somebody_has_forged_does_no_harm(tmp_path):
     shown = runstone("runs", "show", hash_of(1), "--repo", str(tmp_path)).stdout
     assert "note \\x1b]0;title\\x07\n  a text" in shown
     assert harmless(shown)
+
+
+def test_events_that_somebody_has_forged_are_named_and_passed_over(tmp_path):
+    layout = new_repo(tmp_path)
+    journal = Journal(layout, hash_of(1), 1)
+    journal.event("set", key=["before"], value=1)
+    journal.line(b'{"event":"set","dt":{"a":1},"key":["lr"],"value":5,"crc":')
+    journal.line(b'{"event":"set","dt":3,"key":"lr","value":5,"crc":')
+    journal.event("set", key=[], value={"$object": ["custom", {}]})
+    journal.event("set", key=["after"], value=2)
+    for arguments in (["tail", "--no-follow"], ["runs", "show"], ["query"]):
+        run = [] if arguments == ["query"] else [hash_of(1)]
+        done = runstone(*arguments, *run, "--repo", str(tmp_path))
+        assert "before" in done.stdout, (arguments, done.stderr)
+        assert "after" in done.stdout
+        assert "Traceback" not in done.stderr
+    told = runstone("tail", "--no-follow", hash_of(1), "--repo", str(tmp_path)).stderr
+    assert told.count("malformed 'set' event") == 3

@@ -239,6 +239,7 @@ MALFORMED = [
     {"event": "note", "dt": 1, "id": 5, "text": "x"},
     {"event": "note", "dt": 1, "id": "a", "text": 5},
     {"event": "note", "dt": 1, "id": "a"},
+    {"event": "set", "dt": 1, "key": [], "value": {"$object": ["custom", {}]}},
     {"event": "artifact", "dt": 1, "name": None, "size": 5},
     {"event": "artifact", "dt": 1, "name": "a", "size": "5"},
     {"event": "artifact", "dt": 1, "name": "a", "blob": {"$str": "YQ=="}},

@@ -58,6 +58,7 @@ def asked(place: Place) -> Iterator[tuple[str, Ended]]:
     yield "gc --dry-run", apart(command("gc", "--now", "--dry-run", *repo))
     yield "index", apart(command("index", *repo))
     yield "the Repo after index", apart(lambda: _say(answers(place.folder, index=True)))
+    yield "tail", apart(command("tail", HOSTILE, "--no-follow", *repo))
     yield "runs ls --json", apart(command("runs", "ls", "--json", *repo))
     yield "backup", apart(command("backup", str(backup), *repo))
     yield "gc", apart(command("gc", "--now", "--yes", *repo))
@@ -126,7 +127,7 @@ def kinds(options: Options) -> Row:
         row.controls += 1
         with _place() as place:
             row.caught += control(place)
-    row.figures = {"MiB of memory at most": peak >> 20, "processes": row.trials * 12}
+    row.figures = {"MiB of memory at most": peak >> 20, "processes": row.trials * 13}
     return row
 
 

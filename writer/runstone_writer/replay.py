@@ -33,7 +33,7 @@ _NUMBERS = {int, float}
 _LENGTHS = {5, 6}
 _INT64 = range(-(2**63), 2**63)
 _SEQUENCE, _STEP = itemgetter(0), itemgetter(1)
-_MALFORMED = (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError, RecursionError)
+MALFORMED = (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError, RecursionError)
 
 PointSink = Callable[[RunState, WriterState, list[list[Any]]], None]
 
@@ -250,7 +250,7 @@ class _Fold:
     def _apply(self, event: dict[str, Any]) -> None:
         try:
             self._replaying.state.apply(self._writer, event)
-        except _MALFORMED as error:
+        except MALFORMED as error:
             self._problem(f"malformed {event.get('event')!r} event: {error!r}")
 
     def _fold_points(self, points: list[list[Any]], *, plain: bool) -> None:
@@ -330,7 +330,7 @@ def is_tagged(data: Any) -> bool:
     """Tell whether `data` is tagged JSON that decodes."""
     try:
         decode(data)
-    except _MALFORMED:
+    except MALFORMED:
         return False
     return True
 

@@ -12,7 +12,7 @@ from typing import Any
 from .identity import sequence_identity
 from .layout import writer_time
 from .params import UNSET, Params, Stamp
-from .values import LONGEST_KEY, Key, decode
+from .values import LONGEST_KEY, Key, Marks, decode
 
 LATEST = 253_402_128_000_000_000  # microseconds: two days before the year 10000, the last that has dates everywhere
 UNKNOWN_SOURCE = -1  # in place of the part that a part sends again from, until its header has been read
@@ -188,9 +188,10 @@ class RunState:
 
     def _on_set(self, _writer: WriterState, stamp: Stamp, event: dict[str, Any]) -> None:
         key, value = _key_of(event), event["value"]
-        decoded = decode(value)  # raises what is wrong with it here, and not in the middle of a query
-        if not key:
-            _typed(decoded, dict)
+        marks: Marks = {}
+        decoded = decode(value, marks)  # raises what is wrong with it here, and not in the middle of a query
+        if not key and id(_typed(decoded, dict)) in marks:
+            raise TypeError("an object in the place of all parameters")
         self.params.assign(key, stamp, value)
 
     def _on_unset(self, _writer: WriterState, stamp: Stamp, event: dict[str, Any]) -> None:

@@ -15,7 +15,8 @@ from runstone_writer.errors import RunstoneError
 from runstone_writer.layout import Layout, log_order
 from runstone_writer.media.objects import restore, restore_point
 from runstone_writer.reader import START, Batch, Position, read_log
-from runstone_writer.state import RunState, WriterState
+from runstone_writer.replay import MALFORMED
+from runstone_writer.state import LATEST, RunState, WriterState
 from runstone_writer.tracked import NUMBER, TERMINAL
 from runstone_writer.values import Marks, decode, show_key
 
@@ -49,12 +50,19 @@ def tail(run_hash: str, repo: str | None, follow: bool, as_json: bool) -> None:
     try:
         while True:
             for event in logs.new_events():
-                print_json(event) if as_json else click.echo(_line(event, layout))
+                print_json(event) if as_json else _print_line(event, layout)
             if not follow:
                 return
             time.sleep(POLL_SECONDS)
     except KeyboardInterrupt:
         return
+
+
+def _print_line(event: Event, layout: Layout) -> None:
+    try:
+        click.echo(_line(event, layout))
+    except MALFORMED as error:
+        note(f"malformed {event['event']!r:.80} event: {error!r:.200}")
 
 
 Event = dict[str, Any]
@@ -112,9 +120,14 @@ class _Logs:
     def _translated(self, writer: WriterState, batch: Batch, name: str) -> Iterator[Event]:
         for event in batch.events:
             kind = event.get("event")
-            if kind == "sequence":
+            if kind == "log":
+                continue
+            try:
                 self._state.apply(writer, event)
-            elif kind not in ("log", None):
+            except MALFORMED as error:
+                self._note(f"{name}: malformed {kind!r:.80} event: {error!r:.200}")
+                continue
+            if kind != "sequence":
                 fields = {key: value for key, value in event.items() if key not in ("event", "dt", "crc")}
                 time = (writer.base + event.get("dt", 0)) / 1e6
                 yield {"time": time, "writer": writer.writer, "event": kind, **fields}
@@ -124,13 +137,16 @@ class _Logs:
                 yield self._point(writer, row)
             except KeyError:  # its sequence's declaration is damaged: it comes once more
                 writer.orphans.append(row)
-            except (IndexError, TypeError):
+            except MALFORMED:
                 self._note(f"{name}: malformed point {row!r}")
 
     def _point(self, writer: WriterState, row: list[Any]) -> Event:
         sequence = self._state.sequences[writer.declared[row[0]]]
+        time = writer.base + row[3]
+        if not 0 <= time <= LATEST:
+            raise ValueError("a time that is none")
         return {
-            "time": (writer.base + row[3]) / 1e6,
+            "time": time / 1e6,
             "writer": writer.writer,
             "event": "point",
             "name": sequence.name,
