@@ -158,9 +158,9 @@ def index(options: Options) -> Row:
         made(folder)
         _settle(folder)
         expected = answers(folder)
-        trials = trials_of(folder, draw)
+        everything = trials = trials_of(folder, draw)
         if options.trials is not None:
-            trials = draw.sample(trials, min(options.trials, len(trials)))
+            trials = draw.sample(everything, min(options.trials, len(everything)))
         outcomes = _spread(folder, expected, trials)
         row.trials = len(outcomes)
         told = sum(outcome == TOLD for _, outcome in outcomes)
@@ -170,8 +170,11 @@ def index(options: Options) -> Row:
             "bytes": sum((folder / ".runstone" / n).stat().st_size for n in index_files(folder)),
             "told": told,
         }
-        some = [trial for trial in trials if trial[2] >= 0 and trial[0].endswith(".npz")]
-        some = draw.sample(some, min(CONTROLS, len(some)))
+        # Of points, because much of the other files is not asked for by every question.
+        some = [
+            trial for trial in everything if trial[2] >= 0 and os.path.basename(trial[0]).startswith("series")
+        ]
+        some = draw.sample(some, min(CONTROLS, 2 * len(trials), len(some)))
         row.controls = len(some)
         row.caught = sum(
             outcome not in (RIGHT, TOLD) for _, outcome in _without_checksums(folder, expected, some)
