@@ -217,6 +217,8 @@ def test_the_same_content_is_kept_once(repo):
         ("image", 5),
         ("image", None),
         ("text", "plain"),
+        ("distribution", {"bin_count": 1, "range": [0.5], "dtype": "<i8", "data": [1]}),
+        ("distribution", {"bin_count": 1, "range": [0.5, "a"], "dtype": "<i8", "data": [1]}),
         ("made.up", {"a": 1}),
     ],
 )

@@ -80,9 +80,13 @@ def _object(layout: Layout, kind: str, state: dict[Any, Any], marks: Marks) -> C
     made: type[CustomObject] = getattr(import_module(f".{kind}", __package__), kind.capitalize())
     if isinstance(items.get("blob"), str):
         items["data"] = StoredBlob(layout, items.pop("blob"), items.pop("size", 0))
-    if not items.keys() >= set(FIELDS[kind]):  # nothing that Runstone wrote: shown as it is
-        made = CustomObject
+    if not items.keys() >= set(FIELDS[kind]) or not _is_span(items.get("range", [0, 0])):
+        made = CustomObject  # nothing that Runstone wrote: shown as it is
     return made._restored(kind, items)
+
+
+def _is_span(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 2 and all(isinstance(end, int | float) for end in value)
 
 
 # What there is in the state of each kind (docs/format/log.md), next to the content.
