@@ -12,7 +12,16 @@ from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from journals import Scribe, assert_index_is_right, assert_same_answers, hash_of, index, new_repo, write_run
+from journals import (
+    Journal,
+    Scribe,
+    assert_index_is_right,
+    assert_same_answers,
+    hash_of,
+    index,
+    new_repo,
+    write_run,
+)
 from runstone_indexer import compaction
 from runstone_indexer.columns import Columns, DamagedColumnsError, write_columns
 from runstone_indexer.compaction import (
@@ -184,6 +193,27 @@ def test_files_that_are_half_dead_become_one(tmp_path, monkeypatch):
         indexer.run_once(full=True)
         assert open_generation(layout).manifest.files() == before.files()
     assert_index_is_right(layout)
+
+
+def test_runs_that_are_gone_leave_no_names_and_texts_behind(tmp_path):
+    layout = new_repo(tmp_path)
+    with Indexer(layout) as indexer:
+        for number in range(8 * FAN_OUT):
+            journal = Journal(layout, hash_of(number), number)
+            journal.set("who", value=f"a text of run {number}")
+            journal.track(0.5, "loss", 0, subset=f"of run {number}")
+            journal.end()
+            indexer.run_once()
+            if number:
+                shutil.rmtree(layout.run_folder(hash_of(number - 1)))
+        indexer.run_once()
+    assert_index_is_right(layout)
+    generation = open_generation(layout)
+    for kept in (
+        [text for file in generation.states for text in file.labels.texts()],
+        [text for file in generation.states for text in file.table.raw_texts()],
+    ):
+        assert len(kept) <= 4 * FAN_OUT
 
 
 def name_key_of(row: StateRow) -> int:

@@ -69,7 +69,9 @@ def merged_labels(files: list[Labels], source: Array, row: Array) -> dict[str, A
         labels[to] = renamed[number][file.label[taken]]
         for name, column in others.items():
             column[to] = file.column(name)[taken]
-    return {**_columns(starts, labels, others["s_filled"], list(texts)), **others}
+    used, labels = np.unique(labels, return_inverse=True)  # runs that are gone leave no labels behind
+    known = list(texts)
+    return {**_columns(starts, labels, others["s_filled"], [known[i] for i in used.tolist()]), **others}
 
 
 def _columns(starts: Array, labels: Array, filled: Array, texts: list[bytes]) -> dict[str, Array]:

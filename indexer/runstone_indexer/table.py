@@ -137,8 +137,7 @@ def merged_tables(files: list[Table], source: Array, row: Array) -> dict[str, Ar
             if kept.any():
                 parts.setdefault(key, []).append(Column(to[kept], column.kinds[kept], bits[kept]))
     keys = sorted(parts)
-    joined = [_in_order(parts[key]) for key in keys]
-    blobs = list(texts)
+    joined, blobs = _with_texts_in_use([_in_order(parts[key]) for key in keys], list(texts))
     return {
         "p_key": _joined(keys),
         "p_key_end": _ends(keys),
@@ -149,6 +148,17 @@ def merged_tables(files: list[Table], source: Array, row: Array) -> dict[str, Ar
         "p_text": _joined(blobs),
         "p_text_end": _ends(blobs),
     }
+
+
+def _with_texts_in_use(columns: list[Column], texts: list[bytes]) -> tuple[list[Column], list[bytes]]:
+    """Leave out the texts that nobody has any more: those of rows that have newer ones, or are gone."""
+    if not columns:
+        return [], []
+    used = np.unique(np.concatenate([column.bits[column.kinds == TEXT] for column in columns]))
+    for column in columns:
+        is_text = column.kinds == TEXT
+        column.bits[is_text] = np.searchsorted(used, column.bits[is_text])
+    return columns, [texts[i] for i in used.tolist()]
 
 
 def _in_order(parts: list[Column]) -> Column:

@@ -6,8 +6,8 @@ from typing import Any
 
 import orjson
 
-_IDENTITIES: dict[tuple[str, bytes], tuple[str, str]] = {}
-_IDENTITY_LIMIT = 50_000
+_IDENTITIES: dict[tuple[str, str], tuple[str, str]] = {}
+_IDENTITY_LIMIT = 4_096
 
 
 def sequence_identity(name: str, context: Any) -> tuple[str, str]:
@@ -17,7 +17,7 @@ def sequence_identity(name: str, context: Any) -> tuple[str, str]:
     """
     if not context:
         return name, "{}"
-    spelled = name, orjson.dumps(context)
+    spelled = name, orjson.dumps(context).decode()  # the bytes that orjson returns keep a kilobyte or two
     identity = _IDENTITIES.get(spelled)
     if identity is None:  # thousands of runs have the same few sequences
         if len(_IDENTITIES) >= _IDENTITY_LIMIT:
