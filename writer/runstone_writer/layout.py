@@ -20,6 +20,7 @@ LOG_SUFFIX = ".jsonl"
 _LONGEST_FORMAT = 65_536  # bytes that are read of format.json
 
 _SAFE_HASH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_\-]{0,127}")
+_DIGEST = re.compile("[0-9a-f]{64}")
 _LOG_NAME = re.compile(r"([0-9a-f]{11}-[0-9a-f]{12})(?:\.([1-9][0-9]{0,5}))?\.jsonl")
 
 
@@ -88,6 +89,11 @@ def shard(run: str) -> str:
 def is_safe_hash(run: str) -> bool:
     """Tell whether `run` may be a run's hash: a plain file name, so that it can't lead out of the repository."""
     return _SAFE_HASH.fullmatch(run) is not None
+
+
+def is_digest(name: object) -> bool:
+    """Tell whether `name` may be a blob's: a SHA-256 in lower-case hex, so that it can't lead out of the repository."""
+    return isinstance(name, str) and _DIGEST.fullmatch(name) is not None
 
 
 def check_hash(run: str) -> str:

@@ -6,11 +6,11 @@ writers are read, because every part of it is a merge by (time, writer).
 
 from __future__ import annotations
 
-import re
+from collections.abc import Callable
 from typing import Any
 
 from .identity import sequence_identity
-from .layout import writer_time
+from .layout import is_digest, writer_time
 from .params import UNSET, Params, Stamp
 from .values import LONGEST_KEY, Key, Marks, decode
 
@@ -24,8 +24,25 @@ _PROP_TYPES = {
     "artifacts_uri": str | None,
 }
 PROPS = tuple(_PROP_TYPES)
-ARTIFACT_FIELDS = {"path": str, "uri": str, "size": int, "blob": str, "sha256": str, "error": str}
-_DIGESTS, _DIGEST = ("blob", "sha256"), re.compile("[0-9a-f]{64}")
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(decode(value), str)
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int)
+
+
+# What tells whether a field of an artifact is sound: sizes and digests are used as they stand, texts may be in tags.
+ARTIFACT_FIELDS: dict[str, Callable[[Any], bool]] = {
+    "path": _is_text,
+    "uri": _is_text,
+    "size": _is_count,
+    "blob": is_digest,
+    "sha256": is_digest,
+    "error": _is_text,
+}
 
 
 class WriterState:
@@ -225,10 +242,10 @@ class RunState:
 
     def _on_artifact(self, _writer: WriterState, stamp: Stamp, event: dict[str, Any]) -> None:
         name, kept = _typed(event["name"], str), {}
-        for field, kind in ARTIFACT_FIELDS.items():
+        for field, is_sound in ARTIFACT_FIELDS.items():
             if field in event:
                 kept[field] = event[field]
-                if not _is_of_artifact(field, kept[field], kind):
+                if not is_sound(kept[field]):
                     raise TypeError(f"{kept[field]!r:.80} as {field} of an artifact")
         mark = self.artifact_marks.get(name)
         if mark is None or stamp >= mark[0]:
@@ -360,13 +377,6 @@ _HANDLERS = {
     "dropped": RunState._on_dropped,
 }
 EVENTS = (*_HANDLERS, "resent")  # which tells replay() where repeated lines end, and changes no state
-
-
-def _is_of_artifact(field: str, value: Any, kind: type) -> bool:
-    """Digests and sizes are used as they stand, and digests are file names; texts may be in tags."""
-    if field in _DIGESTS:
-        return type(value) is str and _DIGEST.fullmatch(value) is not None
-    return isinstance(decode(value) if kind is str else value, kind)
 
 
 def _typed(value: Any, kind: type) -> Any:

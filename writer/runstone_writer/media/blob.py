@@ -10,12 +10,11 @@ import errno
 import hashlib
 import io
 import os
-import re
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from ..errors import CorruptionError, DamagedBlobError, UsageError
-from ..layout import is_link, open_file
+from ..layout import is_digest, is_link, open_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
 
 PIECE = 1024 * 1024  # bytes read at once
 MEMORY_LIMIT = 8 * 1024 * 1024  # a file up to this size is taken as it is when an object is made of it
-
-_DIGEST = re.compile("[0-9a-f]{64}")
 
 
 class Blob(Protocol):
@@ -185,11 +182,6 @@ class StoredBlob:
         return DamagedBlobError(
             self.path, 0, self.size, reason, hint="Restore the file from a copy. Everything else can be read."
         )
-
-
-def is_digest(name: Any) -> bool:
-    """Tell whether something is 64 hex digits."""
-    return isinstance(name, str) and _DIGEST.fullmatch(name) is not None
 
 
 def is_blob(value: Any) -> bool:

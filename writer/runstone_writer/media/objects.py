@@ -11,7 +11,7 @@ from .blob import StoredBlob
 from .custom import BUILT_IN, CustomObject, class_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from ..layout import Layout
     from ..values import Marks
@@ -80,22 +80,52 @@ def _object(layout: Layout, kind: str, state: dict[Any, Any], marks: Marks) -> C
     made: type[CustomObject] = getattr(import_module(f".{kind}", __package__), kind.capitalize())
     if isinstance(items.get("blob"), str):
         items["data"] = StoredBlob(layout, items.pop("blob"), items.pop("size", 0))
-    if not items.keys() >= set(FIELDS[kind]) or not _is_span(items.get("range", [0, 0])):
+    if not all(name in items and is_sound(items[name]) for name, is_sound in FIELDS[kind].items()):
         made = CustomObject  # nothing that Runstone wrote: shown as it is
     return made._restored(kind, items)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int)
 
 
 def _is_span(value: Any) -> bool:
     return isinstance(value, list) and len(value) == 2 and all(isinstance(end, int | float) for end in value)
 
 
-# What there is in the state of each kind (docs/format/log.md), next to the content.
-FIELDS: dict[str, tuple[str, ...]] = {
-    "image": ("caption", "format", "width", "height", "mode", "source", "data"),
-    "audio": ("format", "caption", "rate", "data"),
-    "text": ("data",),
-    "distribution": ("bin_count", "range", "dtype", "data"),
-    "figure": ("source", "format", "version", "data"),
+def _is_anything(value: Any) -> bool:
+    return True
+
+
+# What there is in the state of each kind (docs/format/log.md), next to the content, and what tells whether it is sound.
+FIELDS: dict[str, dict[str, Callable[[Any], bool]]] = {
+    "image": {
+        "caption": _is_text,
+        "format": _is_text,
+        "width": _is_whole,
+        "height": _is_whole,
+        "mode": _is_text,
+        "source": _is_text,
+        "data": _is_anything,
+    },
+    "audio": {
+        "format": _is_text,
+        "caption": _is_text,
+        "rate": lambda value: value is None or _is_whole(value),
+        "data": _is_anything,
+    },
+    "text": {"data": _is_anything},
+    "distribution": {
+        "bin_count": _is_whole,
+        "range": _is_span,
+        "dtype": _is_text,
+        "data": _is_anything,
+    },
+    "figure": {"source": _is_text, "format": _is_text, "version": _is_text, "data": _is_anything},
 }
 
 

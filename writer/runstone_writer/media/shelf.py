@@ -9,8 +9,8 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from ..errors import DamagedBlobError
-from ..layout import make_folder, sync_folder
-from .blob import StoredBlob, is_digest
+from ..layout import is_digest, make_folder, sync_folder
+from .blob import StoredBlob
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
