@@ -1,6 +1,7 @@
 """Processes: one that writes a run when it is told to, one that may not write, limits of this one, and waiting."""
 
 import contextlib
+import os
 import resource
 import signal
 import subprocess
@@ -119,6 +120,21 @@ def one_warning(text: str) -> Iterator[None]:
     messages = [str(warning.message) for warning in caught]
     assert len(messages) == 1, messages
     assert text in messages[0]
+
+
+def forked(work: Callable[[], object]) -> int:
+    """Do `work` in a forked child; return its exit code."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of fork beside threads, from Python 3.12 on
+        pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            work()
+            code = 0
+        finally:
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
 def wait_until(condition: Callable[[], Any]) -> None:

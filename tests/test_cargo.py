@@ -1,9 +1,7 @@
 """A storage that refuses blobs: training goes on, nothing is claimed that is not there, and what is lost is counted."""
 
-import contextlib
 import errno
 import os
-import resource
 import subprocess
 import sys
 import threading
@@ -15,7 +13,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from processes import QUIET, wait_until
+from processes import QUIET, files_up_to, wait_until
 from runstone import Audio, Image, Repo, Run, Text, UsageError
 from runstone_query.verify import verify
 from runstone_writer import cargo as cargo_module
@@ -25,17 +23,6 @@ from runstone_writer.media import shelf as shelf_module
 LIMIT = 30_000
 LARGE = "x" * LIMIT * 2  # a text that is in a blob which the storage refuses
 NOISE = np.random.default_rng(0).integers(0, 256, (200, 200), np.uint8)
-
-
-@contextlib.contextmanager
-def files_up_to(size):
-    """No file of this process grows beyond `size` bytes: a full disk that needs no root."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @pytest.fixture(params=["written", "durable"])

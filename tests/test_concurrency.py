@@ -7,7 +7,6 @@ import os
 import sys
 import threading
 import warnings
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -17,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import runstone
 from journals import steps_of
-from processes import QUIET, child
+from processes import QUIET, child, forked
 from runstone import Repo
 from runstone_writer.layout import open_repo
 from runstone_writer.replay import replay
@@ -117,20 +116,6 @@ run.close()
     assert sorted(steps) == sorted(list(range(300)) * 4)
     assert done.problems == []
     assert len(state.writers) == 5
-
-
-def forked(work: Callable[[], object]) -> int:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of fork beside threads, from Python 3.12 on
-        pid = os.fork()
-    if pid == 0:
-        code = 1
-        try:
-            work()
-            code = 0
-        finally:
-            os._exit(code)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
 def track_and_read(run: Run, name: str) -> None:

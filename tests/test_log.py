@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 sys.path.insert(0, str(Path(__file__).parent))
 
 from journals import RUN, Found, lines_of, log_writers, steps_of
-from processes import QUIET, files_up_to
+from processes import QUIET, files_up_to, forked
 from runstone_writer import log as log_module
 from runstone_writer.errors import UsageError, ValueTypeError
 from runstone_writer.layout import Layout, open_repo
@@ -197,19 +197,6 @@ def test_header_and_declarations_are_repeated_once_per_mebibyte(layout: Layout, 
     assert Found(layout).replay.bytes_left == 0
 
 
-def in_a_child(work: Callable[[], None]) -> int:
-    """Do `work` in a forked child; return its exit code."""
-    pid = os.fork()
-    if pid == 0:
-        code = 1
-        try:
-            work()
-            code = 0
-        finally:
-            os._exit(code)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-
-
 def test_a_child_forked_while_a_thread_writes_is_not_stuck(layout: Layout, open_log: Any) -> None:
     log = open_log()
     log.declare(1, "loss", {}, "number")
@@ -225,7 +212,7 @@ def test_a_child_forked_while_a_thread_writes_is_not_stuck(layout: Layout, open_
     thread.start()
     try:
         for round_ in range(20):
-            assert in_a_child(partial(log.point, 1, -round_, 0.5, None)) == 0
+            assert forked(partial(log.point, 1, -round_, 0.5, None)) == 0
     finally:
         stop.set()
         thread.join()
@@ -270,7 +257,7 @@ def test_a_log_behaves_like_a_list(operations: list[str], tmp_path_factory: pyte
             log = LogWriter(layout, RUN)
             log.declare(1, "loss", {}, "number")
         elif operation == "fork":
-            assert in_a_child(partial(log.point, 1, step, 0.5, None)) == 0
+            assert forked(partial(log.point, 1, step, 0.5, None)) == 0
             expected[f"fork {step}"] = [step]
     log.close("end")
     found = {writer: [row[1] for row in rows] for writer, rows in Found(layout).points.items()}

@@ -10,7 +10,6 @@ import contextlib
 import dis
 import gc
 import os
-import resource
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -20,7 +19,10 @@ from typing import Any
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parent))
+
 import runstone_writer
+from processes import files_up_to
 from runstone_writer import part as part_module
 from runstone_writer.errors import UsageError
 from runstone_writer.layout import Layout
@@ -53,17 +55,6 @@ class Found:
     @property
     def times(self) -> list[int]:
         return [row[3] for row in self.points]
-
-
-@contextlib.contextmanager
-def files_up_to(size: int) -> Iterator[None]:
-    """No file of this process grows beyond `size` bytes: a full disk that needs no root. Writes fall short."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 # Python runs signal handlers when one of these has been executed, and at no other moment.

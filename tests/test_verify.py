@@ -20,6 +20,7 @@ from journals import (
     hash_of,
     index,
     new_repo,
+    published,
     records,
     write_run,
 )
@@ -27,7 +28,7 @@ from processes import QUIET, without_write_permission
 from runstone import CustomObject, Run, Text
 from runstone_indexer import parameters
 from runstone_indexer.chunk import Chunk
-from runstone_indexer.generation import Generation, open_generation
+from runstone_indexer.generation import Generation
 from runstone_indexer.manifest import manifest_path
 from runstone_query import verify as module
 from runstone_query.overlay import Tail
@@ -41,12 +42,6 @@ from runstone_writer.media.shelf import stored_blobs
 @pytest.fixture
 def layout(tmp_path: Path) -> Layout:
     return new_repo(tmp_path)
-
-
-def published(layout: Layout) -> Generation:
-    generation = open_generation(layout)
-    assert generation is not None
-    return generation
 
 
 def tree(folder: str) -> dict[str, tuple[int, bytes]]:
