@@ -106,7 +106,7 @@ def watch(pipe: Connection, path: str, runs: list[str]) -> None:
     pipe.send({"age of what the index lacks": lags})
 
 
-class Helper:
+class Role:
     """One of the functions above in a process of its own."""
 
     def __init__(self, role: Callable[..., None], *arguments: Any) -> None:
@@ -133,16 +133,16 @@ def measure(
     path: str, workload: Workload, runs: int, rate: int, seconds: float
 ) -> tuple[Samples, dict[str, Any]]:
     """Ask alone for a while, and then under load."""
-    asker = Helper(ask, path, workload)
+    asker = Role(ask, path, workload)
     time.sleep(seconds / 4)
     found = {f"query, {name}, nobody writing": times for name, times in asker.finish().items()}
     indexer = subprocess.Popen(
         [sys.executable, "-m", "runstone", "index", "--watch", "--repo", path], stderr=subprocess.DEVNULL
     )
     try:
-        writers = [Helper(write, path, runs // WRITERS, rate, seconds) for _ in range(WRITERS)]
-        asker = Helper(ask, path, workload)
-        watcher = Helper(watch, path, [run for writer in writers for run in writer.said])
+        writers = [Role(write, path, runs // WRITERS, rate, seconds) for _ in range(WRITERS)]
+        asker = Role(ask, path, workload)
+        watcher = Role(watch, path, [run for writer in writers for run in writer.said])
         for writer in writers:
             writer.pipe.send("begin")
         results = [writer.result() for writer in writers]

@@ -17,7 +17,6 @@ from report import fitting_unit, number
 
 OURS = "runstone"
 WRITERS = ("mlflow", "wandb", "tensorboardX", "trackio")
-LIMIT = re.compile(r"≤ ([\d.,]+) ?(\w*)")
 
 
 def quantity(value: float | None, unit: str) -> str:
