@@ -32,9 +32,7 @@ def query_rows(comparison: Comparison, workload: Workload, wanted: set[str]) -> 
             if key in WITH_COLD:
                 rows.append(examination.cold_row(QUESTIONS[key]))
     if "P11" in wanted:
-        floor = examination.arrays_row()
-        floor.samples[OURS] = next(row for row in rows if row.key == "P11").samples[OURS]
-        rows.append(floor)
+        examination.add_arrays(next(row for row in rows if row.key == "P11"))
     if "P13" in wanted:
         rows += examination.command_rows()
     if "P14" in wanted:
@@ -64,17 +62,12 @@ class Examination:
             rows.append(self._interleave(row, question, "run_objects", processes))
         return rows
 
-    def arrays_row(self) -> Row:
-        """What P11 is compared with: the same points from files of numpy's own."""
+    def add_arrays(self, row: Row) -> None:
+        """Give P11 its floor: as many points from files of numpy's own, two for each sequence."""
         workload, ours = self._workload, self._ours()
-        row = Row(
-            "P11 floor", "the same, beside np.load of as many, two files a sequence", workload=workload.name
-        )
-        sequences = workload.total_points // workload.points
-        asked = {"sequences": sequences, "points": workload.points}
+        asked = {"sequences": workload.total_points // workload.points, "points": workload.points}
         path = self._comparison.repositories.empty(ours)
-        row.samples = {"floor": ours.fresh("load_arrays", path=path, **asked)}
-        return row
+        row.samples["floor"] = ours.fresh("load_arrays", path=path, **asked)
 
     def _shares(self, question: Question, process: Process) -> Row:
         """Where the time of a warm query goes, as far as Runstone tells; the rest is loading the answer."""
@@ -97,22 +90,17 @@ class Examination:
         return self._comparison.interleave(row, {peer.name: sampler(peer) for peer in stores})
 
     def command_rows(self) -> list[Row]:
-        """P13: `runstone query` as somebody types it, beside a Python that only loads what it needs."""
+        """P13: `runstone query` as somebody types it; the floor is a Python that only loads what it needs."""
         name, ours = self._workload.name, self._ours()
         path = self._repositories[OURS].path
         query = QUESTIONS["P6"].make(0, self._workload).aimql
         row = Row("P13", "`runstone query` in a fresh process", workload=name, goal=goal_for("P13", name))
-        floor = Row(
-            "P13 floor", "the same, beside its floor: Python, import tantivy, numpy, orjson", workload=name
-        )
         command = ["-m", "runstone", "query", "--repo", path, "--json", query]
-        samplers = {OURS: command, "floor": ["-c", "import tantivy, numpy, orjson"]}
-        self._comparison.interleave(
-            row,
-            {store: lambda given=given: [ours.python_seconds(*given)] for store, given in samplers.items()},
-        )
-        floor.samples = {OURS: row.samples.get(OURS, []), "floor": row.samples.pop("floor", [])}
-        return [row, floor]
+        samplers: dict[str, Samples] = {
+            OURS: lambda: [ours.python_seconds(*command)],
+            "floor": lambda: [ours.python_seconds("-c", "import tantivy, numpy, orjson")],
+        }
+        return [self._comparison.interleave(row, samplers)]
 
     def overlay_rows(self) -> list[Row]:
         """P14: what a query costs more if each of 100 open runs has just been written to. It comes last: it adds runs."""
