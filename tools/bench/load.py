@@ -137,7 +137,9 @@ def measure(
     time.sleep(seconds / 4)
     found = {f"query, {name}, nobody writing": times for name, times in asker.finish().items()}
     indexer = subprocess.Popen(
-        [sys.executable, "-m", "runstone", "index", "--watch", "--repo", path], stderr=subprocess.DEVNULL
+        [sys.executable, "-m", "runstone", "index", "--watch", "--repo", path],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     try:
         writers = [Role(write, path, runs // WRITERS, rate, seconds) for _ in range(WRITERS)]
