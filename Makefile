@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 TORCH_VENV := .venv-torch
 TORCH := $(if $(filter Linux,$(shell uname)),torch==2.13.0+cpu,torch)
 TORCH_PIP := $(TORCH_VENV)/bin/python -m pip --disable-pip-version-check --no-input install --quiet
-PYTEST := $(BIN)/python -m pytest -n auto --dist loadfile
+PYTEST := $(BIN)/python -m pytest -n auto --dist loadfile --max-worker-restart 0
 
 .PHONY: help demo examples examples-without-torch test check upstream bench bench-large bench-million crash crash-nfs fuzz wheel clean
 help:

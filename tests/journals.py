@@ -37,6 +37,17 @@ def hash_of(number: int) -> str:
     return f"run{number:04d}"
 
 
+def replace(path: Path, data: bytes) -> None:
+    """Put `data` in the place of a file of an index, as another file.
+
+    A thread of Tantivy's may have the old one mapped (each open index looks for commits once, in the
+    background): where that is cut, or written anew in place, the process is killed by SIGBUS.
+    """
+    damaged = path.with_name(f"{path.name}.damaged")
+    damaged.write_bytes(data)
+    damaged.replace(path)
+
+
 class Journal:
     """The log of one writer of one run. Nothing is buffered; nothing is checked."""
 

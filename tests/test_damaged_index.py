@@ -19,6 +19,7 @@ from journals import (
     index,
     new_repo,
     published,
+    replace,
     write_run,
 )
 from runstone_indexer import parameters
@@ -51,14 +52,15 @@ def damage(layout: Layout, how: str, rng: random.Random) -> None:
     elif way == "missing":
         files[what].unlink()
     elif way == "empty":
-        os.truncate(files[what], 0)
+        replace(files[what], b"")
     elif way == "cut":
-        os.truncate(files[what], rng.randrange(files[what].stat().st_size))
+        data = files[what].read_bytes()
+        replace(files[what], data[: rng.randrange(len(data))])
     else:
-        data = bytearray(files[what].read_bytes())
+        flipped = bytearray(files[what].read_bytes())
         for _ in range(20):
-            data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
-        files[what].write_bytes(data)
+            flipped[rng.randrange(len(flipped))] ^= 1 << rng.randrange(8)
+        replace(files[what], flipped)
 
 
 WAYS = [
