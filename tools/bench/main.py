@@ -60,6 +60,9 @@ def arguments() -> argparse.Namespace:
         "--envs", type=Path, default=TOP / "bench-envs", help="folder for peers' environments"
     )
     parser.add_argument("--keep", action="store_true", help="keep Runstone's repositories too, to look at")
+    parser.add_argument(
+        "--reuse", action="store_true", help="measure what --keep has left, where it is there (it stays)"
+    )
     return parser.parse_args()
 
 
@@ -133,7 +136,7 @@ def measure(comparison: Comparison, options: argparse.Namespace) -> list[Row]:
 def main() -> int:
     """Measure, print, and say by the exit code whether the answers agree."""
     options, progress = arguments(), Console(stderr=True)
-    repositories = Repositories(options.data.resolve())
+    repositories = Repositories(options.data.resolve(), reuse=options.reuse)
     try:
         stores, said = find_stores(options, progress)
         facts: dict[str, Any] = machine_facts(options.data)
@@ -147,7 +150,7 @@ def main() -> int:
         progress.print("Interrupted: nothing is reported; a peer's finished repositories are kept.")
         return 130
     finally:
-        if not options.keep:
+        if not (options.keep or options.reuse):
             repositories.clean()
     facts["load after"] = load()
     facts.update(found | said | {f"{store} failed": error for store, error in comparison.broken.items()})

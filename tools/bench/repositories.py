@@ -33,16 +33,17 @@ class Written:
 class Repositories:
     """The data folder.
 
-    Ours are written anew each time, because the code that writes them is what is being changed. A peer's
-    are kept: Aim takes minutes for workload M, and its version is part of the folder's name.
+    Ours are written anew each time, because the code that writes them is what is being changed; unless with
+    `reuse`. A peer's are kept: Aim takes minutes for workload M, and its version is part of the folder's name.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, reuse: bool = False) -> None:
         self.folder = folder
         self._scratch = folder / "scratch"
         self._scratched = 0
         self._made: dict[tuple[str, str], Written] = {}
-        self.clean()
+        if not reuse:
+            self.clean()
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "drivers.log").write_text("")
 
