@@ -203,3 +203,30 @@ def test_a_part_is_verified_by_blocks_and_its_own_checksums_are_too(tmp_path):
     path.write_bytes(data)
     with pytest.raises(DamagedColumnsError):
         Columns(str(tmp_path), entry)
+
+
+@given(st.lists(st.tuples(st.integers(0, 30_000), st.integers(0, 20_000)), max_size=6), st.integers(0, 3))
+@settings(max_examples=60, deadline=None)
+def test_several_parts_are_what_each_is_alone_and_as_well_verified(tmp_path_factory, spans, damaged):
+    folder = tmp_path_factory.mktemp("columns")
+    entry = write(folder, {"a": np.arange(30_000)})  # 240,000 bytes: four blocks of 65,536
+    path = folder / "x.npz"
+    data = bytearray(path.read_bytes())
+    data[entry["columns"]["a"][2] + damaged * module.BLOCK + 9] ^= 1
+    path.unlink()
+    path.write_bytes(data)
+    starts = np.array([start for start, _ in spans], dtype=np.int64)
+    ends = np.minimum(np.array([start + count for start, count in spans], dtype=np.int64), 30_000)
+
+    def alone():
+        columns = Columns(str(folder), entry)
+        return [columns.part("a", start, end).tolist() for start, end in zip(starts, ends, strict=True)]
+
+    try:
+        expected = alone()
+    except DamagedColumnsError:
+        with pytest.raises(DamagedColumnsError):
+            Columns(str(folder), entry).parts("a", starts, ends)
+    else:
+        found = Columns(str(folder), entry).parts("a", starts, ends)
+        assert [part.tolist() for part in found] == expected

@@ -186,21 +186,43 @@ class Columns(Mapping[str, Array]):
             self._prove(name, max(start, 0) * width, min(max(end, 0), len(array)) * width)
         return array[start:end]
 
+    def parts(self, name: str, starts: Array, ends: Array) -> list[Array]:
+        """Return several parts of such a column; none begins before the column does, or ends behind it."""
+        array = self._arrays.get(name)
+        if array is None:
+            array = self._views[name]
+            width = array.itemsize
+            self._prove_some(name, starts * width // BLOCK, -(-ends * width // BLOCK))
+        return [array[start:end] for start, end in zip(starts.tolist(), ends.tolist(), strict=True)]
+
     def length(self, name: str) -> int:
         """Return how many elements a column has, without looking at them."""
         return len(self._views[name])
 
     def _prove(self, name: str, start: int, end: int) -> None:
         """Verify the blocks that the bytes from `start` to `end` of a column lie in, unless that has been done."""
-        first, proven = self._blocks[name]
-        _, _, offset = self._described[name]
+        proven = self._blocks[name][1]
         for block in range(start // BLOCK, -(-end // BLOCK)):
             if not proven[block]:
-                at = offset + block * BLOCK
-                to = min(at + BLOCK, offset + self._views[name].nbytes)
-                if crc32(memoryview(self._map)[at:to]) != self._crcs[first + block]:
-                    raise DamagedColumnsError(self.path, at, to, f"checksum mismatch in {name}")
-                proven[block] = 1
+                self._prove_block(name, block)
+
+    def _prove_some(self, name: str, first: Array, behind: Array) -> None:
+        """Verify the blocks from each of `first` to the one `behind` it, unless that has been done."""
+        proven = np.frombuffer(self._blocks[name][1], np.uint8)
+        asked = np.zeros(len(proven) + 1, np.int64)
+        np.add.at(asked, np.clip(first, 0, len(proven)), 1)
+        np.add.at(asked, np.clip(behind, 0, len(proven)), -1)
+        for block in np.flatnonzero((np.cumsum(asked)[:-1] > 0) & (proven == 0)).tolist():
+            self._prove_block(name, block)
+
+    def _prove_block(self, name: str, block: int) -> None:
+        first, proven = self._blocks[name]
+        _, _, offset = self._described[name]
+        at = offset + block * BLOCK
+        to = min(at + BLOCK, offset + self._views[name].nbytes)
+        if crc32(memoryview(self._map)[at:to]) != self._crcs[first + block]:
+            raise DamagedColumnsError(self.path, at, to, f"checksum mismatch in {name}")
+        proven[block] = 1
 
     def require(self, names: Iterable[str]) -> None:
         """Raise ValueError if one of these columns is not there: then another version wrote the file."""

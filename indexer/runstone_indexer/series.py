@@ -6,7 +6,7 @@ Steps that advance evenly are kept as (first, stride) and cost nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -137,6 +137,9 @@ class _Layout:
         }
 
 
+_PLACES = ("writer", "start", "count", "kind", "first", "stride", "steps_at", "epochs_at", "ints_at")
+
+
 class Found(NamedTuple):
     """A chunk and the place of its writer in the run."""
 
@@ -170,11 +173,13 @@ class SeriesFile:
         lows, highs = np.searchsorted(self.key, keys), np.searchsorted(self.key, keys, side="right")
         rows = ranges(lows, highs - lows)
         c = self._columns
-        names = ("writer", "start", "count", "kind", "first", "stride", "steps_at", "epochs_at", "ints_at")
-        cells = zip(*(c[name][rows].tolist() for name in names), strict=True)
+        starts = c["start"][rows]
+        ends = starts + c["count"][rows]
+        points = (c.parts("values", starts, ends), c.parts("times", starts, ends))
+        cells = zip(*(c[name][rows].tolist() for name in _PLACES), strict=True)
         whose = np.repeat(np.arange(len(keys)), highs - lows).tolist()
-        for which, cell in zip(whose, cells, strict=True):
-            yield which, self._made(*cell)
+        for which, cell, values, times in zip(whose, cells, *points, strict=True):
+            yield which, self._made(cell, values, times)
 
     def gather(self, rows: Array, buffer: SeriesBuffer) -> None:
         """Add some chunks to `buffer`."""
@@ -185,22 +190,14 @@ class SeriesFile:
 
     def _chunk(self, row: int) -> Found:
         c = self._columns
-        names = ("writer", "start", "count", "kind", "first", "stride", "steps_at", "epochs_at", "ints_at")
-        return self._made(*(int(c[name][row]) for name in names))
+        cell = [int(c[name][row]) for name in _PLACES]
+        start, count = cell[1], cell[2]
+        values, times = (c.part(name, start, start + count) for name in ("values", "times"))
+        return self._made(cell, values, times)
 
-    def _made(
-        self,
-        writer: int,
-        start: int,
-        count: int,
-        kind: int,
-        first: int,
-        stride: int,
-        steps_at: int,
-        epochs_at: int,
-        ints_at: int,
-    ) -> Found:
-        c, end = self._columns, start + count
+    def _made(self, cell: Sequence[int], values: Array, times: Array) -> Found:
+        writer, start, count, kind, first, stride, steps_at, epochs_at, ints_at = cell  # as _PLACES
+        c = self._columns
         if steps_at != NONE:
             steps = c.part("steps", steps_at, steps_at + count)
             steps = steps.view(np.float64) if stride == 1 else steps
@@ -209,8 +206,8 @@ class SeriesFile:
             steps = make(first, stride, count)
         chunk = Chunk(
             steps,
-            c.part("values", start, end),
-            c.part("times", start, end),
+            values,
+            times,
             None if epochs_at == NONE else c.part("epochs", epochs_at, epochs_at + count),
             kind,
             None if ints_at == NONE else c.part("ints", ints_at, ints_at + count),
