@@ -20,12 +20,13 @@ ROOMS = {
     "writer/runstone_writer": {"orjson"},
     "indexer/runstone_indexer": {"numpy", "orjson", "tantivy", "watchdog"},
     "query/runstone_query": {"RestrictedPython", "numpy", "orjson", "tantivy"},
+    "ui/runstone_ui": {"numpy", "orjson", "starlette", "uvicorn"},
     "sdk/runstone": {"click", "orjson", "rich"},
 }
 PACKAGES = [Path(room).name for room in ROOMS]
 HEAVY = (
     "tantivy", "RestrictedPython", "watchdog", "numpy", "click", "rich", "pandas", "psutil", "PIL", "matplotlib",
-    "plotly", "boto3", "polars", "pyarrow",
+    "plotly", "boto3", "polars", "pyarrow", "starlette", "uvicorn",
 )  # fmt: skip
 NO_NOUNS = {"base", "common", "helpers", "misc", "util", "utils"}
 LONGEST = 600
