@@ -1,0 +1,5 @@
+import { Empty } from "../components/States";
+
+export default function RunPage({ hash }: { hash: string }) {
+  return <Empty title={hash} />;
+}

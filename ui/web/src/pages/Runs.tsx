@@ -1,0 +1,5 @@
+import { Empty } from "../components/States";
+
+export default function Runs() {
+  return <Empty title="Runs" />;
+}
