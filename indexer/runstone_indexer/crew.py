@@ -23,6 +23,7 @@ from runstone_writer.layout import Layout
 
 from . import collector
 from .columns import write_columns
+from .hints import Read
 from .intake import Batch, Intake
 from .manifest import Manifest
 from .parameters import Document
@@ -39,7 +40,8 @@ Order = dict[str, Any]
 
 
 class Share(NamedTuple):
-    """What a process has done: entries of the manifest, what Tantivy is to have, and the runs that it left.
+    """What a process has done: entries of the manifest, what Tantivy is to have, how far it has read the logs, and the
+    runs that it left.
 
     `rest` are runs that it did not come to, as the others have so many points; their numbers begin with `next_run`.
     """
@@ -48,6 +50,7 @@ class Share(NamedTuple):
     series: dict[str, Any] | None
     documents: list[tuple[int, Document]]
     said: list[tuple[int, set[str]]]
+    read: dict[str, dict[str, Read]]
     left: list[str]
     rest: list[str]
     next_run: int
@@ -122,7 +125,7 @@ def _collected(
 
 
 def _nothing_done(order: Order) -> Share:
-    return Share(None, None, [], [], order["runs"], [], order["first"])
+    return Share(None, None, [], [], {}, order["runs"], [], order["first"])
 
 
 class _Hand:
@@ -177,7 +180,11 @@ class _Hand:
 def _share_of(answer: dict[str, Any]) -> Share:
     documents = [(run, Document(digest, fields)) for run, digest, fields in answer.pop("documents")]
     said = [(run, set(words)) for run, words in answer.pop("said")]
-    return Share(documents=documents, said=said, **answer)
+    read = {
+        run: {writer: Read(*how) for writer, how in writers.items()}
+        for run, writers in answer.pop("read").items()
+    }
+    return Share(documents=documents, said=said, read=read, **answer)
 
 
 # -- in a process of the crew ----------------------------------------------------------------------------------
@@ -205,6 +212,10 @@ def carry_out(order: Order) -> dict[str, Any]:
         "series": series,
         "documents": notes.documents,
         "said": notes.said,
+        "read": {
+            run: {writer: list(how) for writer, how in writers.items()}
+            for run, writers in intake.in_use.items()
+        },
         "left": left,
         "rest": runs[done:],
         "next_run": batch.next_run,

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from runstone_writer.layout import Layout, log_name, make_folder, sync
 from runstone_writer.liveness import file_system_now
-from runstone_writer.state import RunState, WriterState
+from runstone_writer.state import RunState
 
 from .discovery import hinted
 from .generation import Generation
@@ -21,6 +21,21 @@ STALE_SECONDS = 24 * 3600.0  # a writer that has shown no life for so long is ta
 
 SETTLED_SECONDS = 120.0  # after so long the kernel has stored what was written, if its writer has not
 MANY = 64  # logs that are made durable one by one
+
+
+class Read(NamedTuple):
+    """How far the log of a writer has been read: whether it says that it has ended, and to where in each part."""
+
+    ended: bool
+    offsets: list[int]
+
+
+def read_of(state: RunState) -> dict[str, Read]:
+    """Return how far the log of each of a run's writers has been read."""
+    return {
+        name: Read(writer.end is not None, [part[0] for part in writer.parts])
+        for name, writer in state.writers.items()
+    }
 
 
 class _Hint(NamedTuple):
@@ -36,25 +51,25 @@ class Hints:
         self._layout = layout
         self._kept: dict[str, bool] = {}  # path -> whether it was stale when it was looked at
 
-    def remove_used(self, generation: Generation, taken_in: dict[str, RunState]) -> None:
+    def remove_used(self, generation: Generation, taken_in: dict[str, dict[str, Read]]) -> None:
         """Delete the hints of logs that `generation`, which is published, has to the end.
 
-        `taken_in` are the states that are new in it: the hints of all other runs need a look only once.
+        `taken_in` says how far the runs were read that are new in it: the hints of all others need a look only once.
         """
         used: dict[str, _Hint] = {}
         there, kept = hinted(self._layout), {}
         now = file_system_now(self._layout) if there else 0.0  # this host's clock may be years off
         for run, writers in there.items():
-            state = taken_in.get(run)
+            read = taken_in.get(run)
             for writer in writers:
                 path = self._layout.hint_path(run, writer)
                 with contextlib.suppress(OSError):
                     status = os.stat(path)
                     stale = now - status.st_mtime > STALE_SECONDS
-                    if state is None and self._kept.get(path) != stale:
+                    if read is None and self._kept.get(path) != stale:
                         place = generation.place(run)
-                        state = RunState(run) if place is None else place[0].load(place[1]).state
-                    if state is not None and self._is_used(state, writer, stale=stale):
+                        read = {} if place is None else read_of(place[0].load(place[1]).state)
+                    if read is not None and self._is_used(run, writer, read.get(writer), stale=stale):
                         used[path] = _Hint(run, writer, status.st_ctime_ns)
                     else:
                         kept[path] = stale
@@ -84,21 +99,16 @@ class Hints:
             for path in (*logs, *runs, *shards, self._layout.logs):
                 sync(path)
 
-    def _is_used(self, state: RunState, writer: str, *, stale: bool) -> bool:
-        known = state.writers.get(writer)
-        if known is None or not known.parts:  # killed between its hint and its log
-            return stale and self._size(state.run, writer, 0) is None
-        if known.end is None and not stale:
+    def _is_used(self, run: str, writer: str, read: Read | None, *, stale: bool) -> bool:
+        if read is None or not read.offsets:  # killed between its hint and its log
+            return stale and self._size(run, writer, 0) is None
+        if not read.ended and not stale:
             return False
-        last = len(known.parts) - 1
-        return self._is_read(state.run, known, last, stale=stale) and not self._size(
-            state.run, writer, last + 1
-        )
-
-    def _is_read(self, run: str, writer: WriterState, part: int, *, stale: bool) -> bool:
-        offset = writer.parts[part][0]
+        last = len(read.offsets) - 1
+        offset, size = read.offsets[last], self._size(run, writer, last)
         # Behind what a dead writer left there may be a line that it did not complete.
-        return offset == self._size(run, writer.writer, part) or (stale and offset > 0)
+        is_read = offset == size or (stale and offset > 0)
+        return is_read and not self._size(run, writer, last + 1)
 
     def _size(self, run: str, writer: str, part: int) -> int | None:
         try:

@@ -7,7 +7,7 @@ import errno
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -261,7 +261,7 @@ class Indexer:
         with collector.paused():
             rest, total = todo, len(todo)
             if self._generation is None and total >= crew.WORTH_IT and crew.size():
-                rest = self._taken_by_crew(todo, batch, progress, at_once=at_once)
+                rest = self._taken_by_crew(todo, in_use, batch, progress, at_once=at_once)
             for count, run in enumerate(rest, total - len(rest)):
                 self._intake.take(run, in_use=run in in_use or self._intake.refused.get(run, False))
                 if batch.series.points >= POINTS_PER_PUBLISH or len(batch.rows) >= RUNS_PER_PUBLISH:
@@ -279,7 +279,13 @@ class Indexer:
         return self._report(began)
 
     def _taken_by_crew(
-        self, todo: list[str], batch: Batch, progress: Progress | None, *, at_once: bool
+        self,
+        todo: list[str],
+        in_use: Collection[str],
+        batch: Batch,
+        progress: Progress | None,
+        *,
+        at_once: bool,
     ) -> list[str]:
         """Have a crew read many runs, publish that from time to time, and return those that it has left."""
         left: list[str] = []
@@ -287,7 +293,7 @@ class Indexer:
         batch.next_run = self._draft.next_run = first + len(todo)
         with crew.shares(self.layout, self._folder, todo, first) as shares:
             for share in shares:
-                self._put(share)
+                self._put(share, in_use)
                 left += share.left
                 if progress is not None:
                     progress(self._intake.runs, len(todo))
@@ -298,7 +304,7 @@ class Indexer:
         self._commit()
         return left
 
-    def _put(self, share: crew.Share) -> None:
+    def _put(self, share: crew.Share, in_use: Collection[str]) -> None:
         """Take in what a process of a crew has read."""
         draft, parameters = self._draft, self._parameters
         assert parameters is not None  # noqa: S101 - opened together with the lock
@@ -310,6 +316,7 @@ class Indexer:
             parameters.put_said(run, words)
         draft.runs += len(share.documents)
         draft.points += share.points
+        self._intake.in_use.update((run, read) for run, read in share.read.items() if run in in_use)
         self._intake.add(share.runs, share.points, share.bytes_read)
 
     def _commit(self) -> None:

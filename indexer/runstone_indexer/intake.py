@@ -15,6 +15,7 @@ from runstone_writer.tender import LEASE_SECONDS
 
 from .discovery import RunFolder, look_into
 from .generation import Generation
+from .hints import Read, read_of
 from .parameters import Document, document
 from .problems import Problems
 from .reading import Reading, read_on
@@ -118,7 +119,7 @@ class Intake:
     def _clear(self) -> None:
         self.found: list[Problem] = []
         self.without_row: set[str] = set()
-        self.in_use: dict[str, RunState] = {}  # of the runs that were taken in and may be written
+        self.in_use: dict[str, dict[str, Read]] = {}  # of the runs that were taken in and may be written
         self.runs = 0
         self.points = 0
         self.bytes_read = 0
@@ -174,7 +175,7 @@ class Intake:
         reading = news.reading
         if reading.damage or reading.unread or reading.tails or reading.started_over or not news.has_row:
             return False
-        self._take_in(news, in_use=False)
+        self._take_in(news, in_use=True)
         return True
 
     def _read(self, folder: RunFolder, row: StateRow, *, in_use: bool) -> _News:
@@ -202,7 +203,7 @@ class Intake:
         if news.has_row:
             self._put(news)
             if in_use:
-                self.in_use[news.row.state.run] = news.row.state
+                self.in_use[news.row.state.run] = read_of(news.row.state)
         if news.old is not None:
             self.batch.put_gone(news.old, news.points_gone)
 
