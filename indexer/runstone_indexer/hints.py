@@ -8,19 +8,21 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Collection
+from itertools import islice
 from typing import NamedTuple
 
 from runstone_writer.layout import Layout, log_name, make_folder, sync
 from runstone_writer.liveness import file_system_now
 from runstone_writer.state import RunState
 
-from .discovery import hinted
+from .discovery import hints
 from .generation import Generation
 
 STALE_SECONDS = 24 * 3600.0  # a writer that has shown no life for so long is taken for dead
 
 SETTLED_SECONDS = 120.0  # after so long the kernel has stored what was written, if its writer has not
 MANY = 64  # logs that are made durable one by one
+TOGETHER = 10_000  # hints
 
 
 class Read(NamedTuple):
@@ -28,6 +30,9 @@ class Read(NamedTuple):
 
     ended: bool
     offsets: list[int]
+
+
+Reads = dict[str, dict[str, Read]]  # by run, and by writer
 
 
 def read_of(state: RunState) -> dict[str, Read]:
@@ -51,29 +56,43 @@ class Hints:
         self._layout = layout
         self._kept: dict[str, bool] = {}  # path -> whether it was stale when it was looked at
 
-    def remove_used(self, generation: Generation, taken_in: dict[str, dict[str, Read]]) -> None:
+    def remove_used(self, generation: Generation, taken_in: Reads) -> None:
         """Delete the hints of logs that `generation`, which is published, has to the end.
 
-        `taken_in` says how far the runs were read that are new in it: the hints of all others need a look only once.
+        `taken_in` says how far runs were read that are new in it: the hints of all others need a look only once.
         """
+        looked_at, self._kept = self._kept, {}
+        there = hints(self._layout)
+        while block := list(islice(there, TOGETHER)):
+            self._remove_of(block, generation, taken_in, looked_at)
+
+    def remove_read(self, generation: Generation, taken_in: Reads) -> None:
+        """Do the same for runs that were just taken in, without a look at what other hints there are."""
+        block = [(run, writer) for run, read in taken_in.items() for writer in read]
+        self._remove_of(block, generation, taken_in, {})
+
+    def _remove_of(
+        self,
+        block: list[tuple[str, str]],
+        generation: Generation,
+        taken_in: Reads,
+        looked_at: dict[str, bool],
+    ) -> None:
         used: dict[str, _Hint] = {}
-        there, kept = hinted(self._layout), {}
-        now = file_system_now(self._layout) if there else 0.0  # this host's clock may be years off
-        for run, writers in there.items():
+        now = file_system_now(self._layout) if block else 0.0  # this host's clock may be years off
+        for run, writer in block:
+            path = self._layout.hint_path(run, writer)
             read = taken_in.get(run)
-            for writer in writers:
-                path = self._layout.hint_path(run, writer)
-                with contextlib.suppress(OSError):
-                    status = os.stat(path)
-                    stale = now - status.st_mtime > STALE_SECONDS
-                    if read is None and self._kept.get(path) != stale:
-                        place = generation.place(run)
-                        read = {} if place is None else read_of(place[0].load(place[1]).state)
-                    if read is not None and self._is_used(run, writer, read.get(writer), stale=stale):
-                        used[path] = _Hint(run, writer, status.st_ctime_ns)
-                    else:
-                        kept[path] = stale
-        self._kept = kept
+            with contextlib.suppress(OSError):
+                status = os.stat(path)
+                stale = now - status.st_mtime > STALE_SECONDS
+                if read is None and looked_at.get(path) != stale:
+                    place = generation.place(run)
+                    read = {} if place is None else read_of(place[0].load(place[1]).state)
+                if read is not None and self._is_used(run, writer, read.get(writer), stale=stale):
+                    used[path] = _Hint(run, writer, status.st_ctime_ns)
+                else:
+                    self._kept[path] = stale
         self._remove(used)
 
     def _remove(self, used: dict[str, _Hint]) -> None:

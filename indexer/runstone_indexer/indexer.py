@@ -19,7 +19,7 @@ from runstone_writer.replay import Problem
 from . import collector, crew
 from .columns import DamagedColumnsError, remove_columns, write_columns
 from .compaction import compact_series, compact_states
-from .discovery import UNSETTLED, changed_shards, hinted, runs_in_shard, shard_marks
+from .discovery import UNSETTLED, changed_shards, hints, runs_in_shard, shard_marks
 from .generation import Generation, epoch_folder, fault_of, open_generation
 from .hints import Hints
 from .intake import Batch, Intake
@@ -249,7 +249,8 @@ class Indexer:
     def _pass(self, progress: Progress | None, *, full: bool, at_once: bool = False) -> Report:
         """Look at all runs, or at those that may have changed, and publish what is new."""
         began = time.perf_counter()
-        home, marks, in_use = home_of(self.layout), shard_marks(self.layout), hinted(self.layout)
+        home, marks = home_of(self.layout), shard_marks(self.layout)
+        in_use = {run for run, _ in hints(self.layout)}
         full = full or home != self._draft.home  # a copy: what is read is not known to be all that was there
         parameters = self._parameters
         assert parameters is not None  # noqa: S101 - opened together with the lock
@@ -268,6 +269,7 @@ class Indexer:
                     self._write_files(batch)
                     if not at_once:
                         self._publish()
+                        self._remove_hints()
                 if progress is not None:
                     progress(count + 1, total)
             if full:
@@ -277,6 +279,12 @@ class Indexer:
         if self._generation is not None:
             self._hints.remove_used(self._generation, self._intake.in_use)
         return self._report(began)
+
+    def _remove_hints(self) -> None:
+        """Take away the hints of what was just published."""
+        if self._generation is not None:
+            self._hints.remove_read(self._generation, self._intake.in_use)
+        self._intake.in_use.clear()
 
     def _taken_by_crew(
         self,
@@ -301,6 +309,7 @@ class Indexer:
                 if len(unpublished) >= FILES_PER_PUBLISH and not at_once:
                     self._commit()
                     self._publish()
+                    self._remove_hints()
         self._commit()
         return left
 
@@ -347,7 +356,7 @@ class Indexer:
                 self._intake.wait(name, [Problem(path, 0, 0, f"cannot be read: {error.strerror}")])
         return found
 
-    def _pointed_to(self, marks: Marks, in_use: dict[str, list[str]]) -> list[str]:
+    def _pointed_to(self, marks: Marks, in_use: Collection[str]) -> list[str]:
         found = dict.fromkeys([*in_use, *self._intake.refused])
         for name in changed_shards(marks, self._draft.shards):
             try:
