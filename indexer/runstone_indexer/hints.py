@@ -19,7 +19,9 @@ from .discovery import hints
 from .generation import Generation
 
 STALE_SECONDS = 24 * 3600.0  # a writer that has shown no life for so long is taken for dead
-
+# A hint comes before its run's folder; where that is missing after so long, the run was collected. (If it comes all the
+# same, from a process that was held up, the time stamp of the folder of folders leads to it.)
+BEGINNING_SECONDS = 600.0
 SETTLED_SECONDS = 120.0  # after so long the kernel has stored what was written, if its writer has not
 MANY = 64  # logs that are made durable one by one
 TOGETHER = 10_000  # hints
@@ -79,17 +81,24 @@ class Hints:
         looked_at: dict[str, bool],
     ) -> None:
         used: dict[str, _Hint] = {}
+        has_runs = os.path.isdir(self._layout.logs)  # otherwise they are away, and not gone
         now = file_system_now(self._layout) if block else 0.0  # this host's clock may be years off
         for run, writer in block:
             path = self._layout.hint_path(run, writer)
             read = taken_in.get(run)
             with contextlib.suppress(OSError):
                 status = os.stat(path)
-                stale = now - status.st_mtime > STALE_SECONDS
-                if read is None and looked_at.get(path) != stale:
+                age = now - status.st_mtime
+                stale = age > STALE_SECONDS
+                gone = (
+                    has_runs and age > BEGINNING_SECONDS and not os.path.lexists(self._layout.run_folder(run))
+                )
+                if read is None and (gone or looked_at.get(path) != stale):
                     place = generation.place(run)
                     read = {} if place is None else read_of(place[0].load(place[1]).state)
-                if read is not None and self._is_used(run, writer, read.get(writer), stale=stale):
+                if read is not None and (
+                    not read if gone else self._is_used(run, writer, read.get(writer), stale=stale)
+                ):
                     used[path] = _Hint(run, writer, status.st_ctime_ns)
                 else:
                     self._kept[path] = stale
