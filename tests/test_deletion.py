@@ -106,3 +106,16 @@ def test_a_writer_goes_on_with_a_run_that_was_deleted_and_restored(tmp_path, ope
         assert len(repo.query_metrics("metric.name == 'late'")) == 0
         repo.restore_run(hashes["c"])
         assert len(repo.query_metrics("metric.name == 'late'")) == 1
+
+
+def test_deleted_runs_are_not_counted(opened, hashes, tmp_path):
+    repo = opened()
+    assert repo.explain("").runs == 6
+    repo.delete_runs([hashes["a"], hashes["f"]])
+    assert repo.explain("").runs == 4
+    repo.restore_run(hashes["f"])
+    assert repo.explain("").runs == 5
+    Indexer(tmp_path).run_once()
+    assert opened().explain("run.name == 'b'").runs == 5
+    repo.delete_run(hashes["b"])
+    assert opened().explain("").runs == 4

@@ -87,6 +87,11 @@ class Generation:
         """Tell whether there is a state of the run with a hash."""
         return self.place(run_hash) is not None
 
+    def has(self, run_hash: str) -> bool:
+        """Tell whether the run with a hash is there, and not deleted."""
+        place = self.place(run_hash)
+        return place is not None and int(place[0].column("flags")[place[1]]) & (DELETED | KNOWN) == KNOWN
+
     def row(self, run: int) -> StateRow | None:
         """Return the newest row of the run with a number, or None."""
         for file in self.states:
