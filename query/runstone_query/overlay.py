@@ -66,11 +66,6 @@ class Tail:
         return self._has_news and self.is_whole
 
     @property
-    def is_there(self) -> bool:
-        """Whether there is such a run: somebody has opened it, and it is not deleted."""
-        return self.state.known and not self.state.deleted
-
-    @property
     def unread(self) -> list[Problem]:
         """What could not be read the last time, so that something may be missing."""
         return self._waiting

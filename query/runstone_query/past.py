@@ -184,7 +184,7 @@ class PastSnapshots:
         """Return the runs to evaluate `query` on."""
         _, found = self.take()
         explanation = Explanation(query.text, f"none: the logs as they were at {_shown(self._moment)}")
-        explanation.runs = sum(tail.state.known and not tail.state.deleted for tail in found.values())
+        explanation.runs = sum(tail.state.is_there for tail in found.values())
         fresh: dict[str, Any] = dict(found)
         return Selection(None, None, fresh, explanation, archived_too=query.asks_for_archived)
 

@@ -415,7 +415,7 @@ class Repo:
         """Return the newest record of a run. Raises MissingRunError."""
         if is_safe_hash(run_hash) and self.layout.holds(run_hash):
             tail = self.snapshots.tail(run_hash)
-            if tail.is_there:
+            if tail.state.is_there:
                 return tail.record()
         raise MissingRunError(
             f"there is no run {run_hash!r} in {self.path}", hint="`runstone runs ls` lists the runs."

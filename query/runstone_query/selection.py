@@ -52,7 +52,7 @@ class Selection:
         self.generation = generation
         self.explanation = explanation
         self._archived_too = archived_too
-        self._fresh = [tail for tail in fresh.values() if tail.is_there]
+        self._fresh = [tail for tail in fresh.values() if tail.state.is_there]
         self._covered = np.array([t.number for t in fresh.values() if t.number is not None], dtype=np.int64)
         self.parts: list[tuple[StateFile, Rows]] = []
         if generation is not None:

@@ -119,7 +119,9 @@ class Snapshots:
                 share = WORTH_ASKING if columnar(query) is None else WORTH_ASKING_BESIDE_COLUMNS
                 numbers = candidates(generation.parameters, narrowed, share)
         for tail in fresh.values():
-            explanation.runs += tail.is_there - (generation is not None and generation.has(tail.state.run))
+            explanation.runs += tail.state.is_there - (
+                generation is not None and generation.has(tail.state.run)
+            )
         archived_too = query.asks_for_archived
         selection = Selection(generation, numbers, fresh, explanation, archived_too=archived_too)
         explanation.seconds["prefilter"] = time.perf_counter() - began

@@ -288,6 +288,11 @@ class RunState:
         return bool(self.prop("archived", False))
 
     @property
+    def is_there(self) -> bool:
+        """Whether there is such a run: somebody has opened it, and it is not deleted."""
+        return self.known and not self.deleted
+
+    @property
     def deleted(self) -> bool:
         return self.deleted_mark is not None and self.deleted_mark[1]
 
