@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from .layout import Layout
 
 KIND = "views"  # of the logs, and the folder that they are in
+NO_LOG = "not a log of Runstone's"
 LONGEST_LOG = 64 * 1024 * 1024  # bytes of a log of views that are read
 
 _ID = re.compile(r"[0-9a-f]{1,32}")
@@ -177,7 +178,7 @@ def view_logs(layout: Layout, problems: list[Problem] | None = None) -> list[str
         ) from error
     for entry in found:
         if problems is not None and not is_log(entry) and not entry.name.startswith("."):
-            problems.append(Problem(entry.path, 0, 0, "not a log of Runstone's"))
+            problems.append(Problem(entry.path, 0, 0, NO_LOG))
     return sorted((entry.name for entry in found if is_log(entry)), key=log_order)
 
 
