@@ -204,12 +204,14 @@ def _verify_views(layout: Layout, verdict: Verdict) -> None:
         verdict.damage.append(Problem(layout.views, 0, 0, "a symbolic link, which nobody follows"))
         return
     for problem in Views(layout).problems():
-        if problem.reason == NO_LOG:
-            name = parse_log_name(os.path.basename(problem.path))
-            where = verdict.foreign if name is None else verdict.damage
-            where.append(problem if name is None else Problem(problem.path, 0, 0, IMPOSTOR))
+        if problem.reason.startswith("torn tail"):
+            verdict.tails.append(problem)
+        elif problem.reason != NO_LOG:
+            verdict.damage.append(problem)
+        elif parse_log_name(os.path.basename(problem.path)) is None:
+            verdict.foreign.append(problem)
         else:
-            (verdict.tails if problem.reason.startswith("torn tail") else verdict.damage).append(problem)
+            verdict.damage.append(Problem(problem.path, 0, 0, IMPOSTOR))
     for name in view_logs(layout):
         verdict.logs += 1
         with contextlib.suppress(OSError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any, Protocol
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -26,6 +26,7 @@ from .live import Live
 from .lookout import Lookout
 from .pages import Pages
 from .parameters import parsed_body, parsed_places, parsed_query
+from .pool import Pool
 from .project import project
 from .refusals import RefusedError, refusal_reply, reply
 from .settings import Settings
@@ -34,40 +35,15 @@ Arguments = dict[str, Any]
 Handler = Callable[[Arguments, Arguments], Awaitable[ASGIApp]]
 
 
-class Answered(Protocol):
-    """What a worker process has answered."""
-
-    @property
-    def header(self) -> dict[str, Any]:
-        """What is to be known of the body."""
-
-    @property
-    def body(self) -> bytes:
-        """The bytes of the reply."""
-
-
-class Asked(Protocol):
-    """The pool of worker processes, as far as the application needs it."""
-
-    def start(self) -> None:
-        """Start the processes, in the background."""
-
-    async def ask(self, name: str, arguments: Arguments) -> Answered:
-        """Return an answer. Raises RunstoneError."""
-
-    async def close(self) -> None:
-        """End the processes."""
-
-
 class Application:
     """What a server does. ``asgi`` is to be served; what runs beside it starts and ends with its lifespan."""
 
-    def __init__(self, settings: Settings, pool: Asked) -> None:
+    def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.pages = Pages(settings.page, settings.base_path)
         self.live = Live(Lookout(settings.layout))
         self.follower = Follower(settings.layout)
-        self._pool = pool
+        self._pool: Pool | None = None  # there while the application runs
         self._clerk = Clerk(settings.layout, read_only=settings.read_only)
         self._blobs = Blobs(settings.layout)
         self.asgi = self._gated()
@@ -93,9 +69,9 @@ class Application:
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, _app: Starlette) -> AsyncIterator[None]:
-        self._pool.start()
         if self.settings.index and not self.settings.read_only:
             self.follower.start()
+        self._pool = Pool(self.settings.layout.root)
         try:
             yield
         finally:
@@ -123,6 +99,8 @@ class Application:
 
     def _asked(self, endpoint: Endpoint) -> Handler:
         async def asked(arguments: Arguments, _body: Arguments) -> ASGIApp:
+            if self._pool is None:
+                raise RefusedError("BusyError", "the server is starting")
             answered = await self._pool.ask(endpoint.answer, arguments)
             if endpoint.returns != BYTES:
                 return Response(answered.body, media_type=endpoint.returns)

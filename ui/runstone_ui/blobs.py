@@ -64,7 +64,7 @@ def kind_of(head: bytes) -> Kind | None:
             return kind
     if head[:4] == b"RIFF":
         return _RIFF.get(head[8:12])
-    is_frame = len(head) > 2 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0 and head[1] & 0x06
+    is_frame = len(head) > 2 and head[0] == 0xFF and head[1] & 0xE6 == 0xE2  # of layer III
     return _MP3 if is_frame and head[2] >> 4 not in (0, 15) else None
 
 

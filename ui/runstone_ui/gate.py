@@ -22,6 +22,7 @@ from .refusals import RefusedError, internal_error, refusal_reply
 from .settings import Settings
 
 LONGEST_ADDRESS = 16 * 1024
+LONGEST_HEADERS = 64 * 1024
 LARGEST_BODY = 1024 * 1024
 BODY_SECONDS = 20.0  # for a whole body to arrive
 SEND_SECONDS = 60.0  # for a piece of a reply to be taken
@@ -107,6 +108,8 @@ class Gate:
         raw: bytes = scope.get("raw_path") or scope["path"].encode()
         if len(raw) + len(scope["query_string"]) > LONGEST_ADDRESS:
             raise RefusedError("TooLargeError", f"the address is longer than {LONGEST_ADDRESS:,} bytes")
+        if sum(len(name) + len(value) for name, value in scope["headers"]) > LONGEST_HEADERS:
+            raise RefusedError("TooLargeError", f"the headers have more than {LONGEST_HEADERS:,} bytes")
         if not raw.startswith(b"/") or raw.startswith(b"//"):
             raise RefusedError("HostError", "the address names a host", hint="Ask for a path.")
         if not _is_plain(scope["path"]) or b"%2f" in raw.lower() or b"%5c" in raw.lower():

@@ -26,6 +26,7 @@ LARGEST = 64 * 1024 * 1024  # bytes of a file of the page
 
 _RUN = "/run/"
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+_REFUSED = re.compile(r";\s*q=0(?:\.0*)?\s*$")
 _PACKED = {"br": ".br", "gzip": ".gz"}
 _TYPES = {
     ".css": "text/css; charset=utf-8",
@@ -111,7 +112,9 @@ def _sent(file: _File, path: str, accepted: str) -> Response:
         "cache-control": FOREVER if path.startswith("/assets/") else "no-cache",
         "vary": "accept-encoding",
     }
-    taken = {coding.partition(";")[0].strip() for coding in accepted.split(",") if "q=0" not in coding}
+    taken = {
+        coding.partition(";")[0].strip() for coding in accepted.split(",") if not _REFUSED.search(coding)
+    }
     for coding in (*_PACKED, ""):
         if coding in file.bodies and (not coding or coding in taken):
             if coding:

@@ -15,7 +15,7 @@ import uvicorn
 
 from runstone_writer.errors import StoreError, UsageError
 
-from .app import Application, Asked
+from .app import Application
 from .connection import LARGEST_HEAD, Connection
 from .settings import Settings
 
@@ -76,7 +76,7 @@ class Server(uvicorn.Server):
             ssl_certfile=settings.ssl_certfile,
         )
         super().__init__(config)
-        self._application = application
+        self.application = application
         self._listening = listening
         self._ready = ready
 
@@ -88,18 +88,18 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End; streams that would go on for ever are ended first."""
-        await self._application.live.close()
+        await self.application.live.close()
         await super().shutdown(sockets or [self._listening])
 
 
-def serve(settings: Settings, pool: Callable[[Settings], Asked], ready: Callable[[Settings], None]) -> None:
+def serve(settings: Settings, ready: Callable[[Settings], None]) -> None:
     """Serve until Ctrl-C or SIGTERM. `ready` is told of the settings, with the port, once requests are answered.
 
     Raises UsageError and StoreError for what keeps it from beginning.
     """
     listening, settings = bound(settings)
     with listening:
-        server = Server(Application(settings, pool(settings)), listening, lambda: ready(settings))
+        server = Server(Application(settings), listening, lambda: ready(settings))
         try:
             server.config.load()
         except (OSError, ssl.SSLError) as error:
