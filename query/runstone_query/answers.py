@@ -59,6 +59,5 @@ def warm(repo: Repo) -> None:
         _ = generation.parameters
     view = RunView(Record.fresh(None, None, RunState("warm"), {}))
     compile_query(parse(_SEEN_ONCE)).predicate(view, None)
-    for query in ("run.archived and run.hash == ''", "search('')"):
-        len(repo.query_runs(query, report_mode=QueryReportMode.DISABLED))
+    len(repo.query_runs("run.hash == '' and search('warm')", report_mode=QueryReportMode.DISABLED))
     len(repo.query_metrics("run.hash == ''", report_mode=QueryReportMode.DISABLED))

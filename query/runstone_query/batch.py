@@ -10,10 +10,10 @@ import numpy as np
 from runstone_indexer.columns import DamagedColumnsError
 from runstone_indexer.states import StateFile
 
-from .fields import Field, read
+from .fields import Field, Property, read
 from .policy import compile_query, sole_field
 from .record import Record
-from .views import IN_STATE, RunView
+from .views import IN_STATE, PROPERTIES, RunView
 
 if TYPE_CHECKING:
     from .repo import Repo
@@ -45,6 +45,14 @@ class Batch:
         for file, places, rows in self._parts:
             for place, value in zip(places, read(field, file, rows), strict=True):
                 values[place] = value
+        return values
+
+    def properties(self, name: str) -> list[Any]:
+        """Return a property of each run, such as "name" or "creation_time"."""
+        values = self.read(Property(name))
+        for at, value in enumerate(values):
+            if value is IN_STATE:
+                values[at] = PROPERTIES[name](self.records[at])
         return values
 
 

@@ -185,6 +185,10 @@ class RunResult(Result):
         hashes: list[str] = self._despite_damage(lambda: self._matches().hashes())
         return hashes
 
+    def records(self) -> list[Record]:
+        """Return the records of the matching runs, in order: for what is asked of all of them together."""
+        return self._despite_damage(lambda: list(self._matches()))
+
     def runs(self) -> list[StoredRun]:
         """Return the matching runs, in order."""
         return list(self)
