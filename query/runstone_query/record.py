@@ -77,6 +77,11 @@ class Record:
         return self._hash
 
     @property
+    def stored(self) -> tuple[StateFile, int] | None:
+        """The file and row that the index has of this very state; None for a run that comes from its logs."""
+        return None if self._file is None or self.generation is None else (self._file, self._row)
+
+    @property
     def flags(self) -> int:
         """The bits of the index's column of that name; 0 for a run that comes from its logs."""
         return 0 if self._file is None else int(self._file.column("flags")[self._row])
