@@ -56,7 +56,7 @@ def ask(app, cases):
 
 def routes(app):
     """Every (method, path) that the router knows, with something in place of its placeholders."""
-    places = {"run": "abc", "digest": "0" * 64, "id": "0" * 12, "path:path": "assets/a.js"}
+    places = {"hash": "abc", "digest": "0" * 64, "id": "0" * 12, "path:path": "assets/a.js"}
     found = []
     for route in app.router.routes:
         path = re.sub(r"\{([a-z:]+)\}", lambda m: places[m[1]], route.path)

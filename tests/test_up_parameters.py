@@ -107,7 +107,7 @@ def test_a_required_parameter_is_required():
 )
 def test_what_cannot_be_a_name_is_not_there(text):
     for endpoint, place in (
-        (BY_NAME["run"], "run"),
+        (BY_NAME["run"], "hash"),
         (BY_NAME["blob"], "digest"),
         (BY_NAME["edit_view"], "id"),
     ):

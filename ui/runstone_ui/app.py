@@ -19,7 +19,7 @@ from runstone_writer.errors import ReadOnlyError
 from . import blobs, edits, openapi, views
 from .blobs import Blobs
 from .clerk import Clerk
-from .endpoints import BYTES, ENDPOINTS, Endpoint
+from .endpoints import ENDPOINTS, Endpoint
 from .following import Follower
 from .gate import Gate
 from .live import Live
@@ -102,9 +102,8 @@ class Application:
             if self._pool is None:
                 raise RefusedError("BusyError", "the server is starting")
             answered = await self._pool.ask(endpoint.answer, arguments)
-            if endpoint.returns != BYTES:
-                return Response(answered.body, media_type=endpoint.returns)
-            headers = {"content-disposition": f'attachment; filename="{answered.header["name"]}"'}
+            name = answered.header.get("name")
+            headers = None if name is None else {"content-disposition": f'attachment; filename="{name}"'}
             return Response(answered.body, headers=headers, media_type=answered.header["type"])
 
         return asked
@@ -141,7 +140,7 @@ class Application:
         return await self._blobs.blob(arguments["digest"])
 
     async def _artifact(self, arguments: Arguments, _body: Arguments) -> ASGIApp:
-        run, name = arguments["run"], arguments["name"]
+        run, name = arguments["hash"], arguments["name"]
         digest = await self._clerk.do(lambda repo: blobs.artifact_digest(repo, run, name))
         return await self._blobs.artifact(digest, name)
 
@@ -149,13 +148,13 @@ class Application:
         return await self._changed(lambda repo: edits.edit(repo, body), lambda found: found["done"])
 
     async def _add_note(self, arguments: Arguments, body: Arguments) -> ASGIApp:
-        run = arguments["run"]
+        run = arguments["hash"]
         return await self._changed(
             lambda repo: {"id": edits.add_note(repo, run, body["text"])}, lambda _: [run]
         )
 
     async def _edit_note(self, arguments: Arguments, body: Arguments) -> ASGIApp:
-        run, note = arguments["run"], arguments["id"]
+        run, note = arguments["hash"], arguments["id"]
 
         def change(repo: Any) -> dict[str, Any]:
             edits.edit_note(repo, run, note, body["text"])

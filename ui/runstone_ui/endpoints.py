@@ -9,7 +9,7 @@ from .schema import Schema
 
 MOST_ROWS = 10_000
 LONGEST_QUERY = 4096
-MOST_EXPRESSIONS = 200
+MOST_EXPRESSIONS = 100
 MOST_EDITED = 1000  # runs in one edit: each is made durable
 KINDS = ("images", "audios", "texts", "figures", "distributions")
 FORMATS = ("csv", "json", "parquet")
@@ -64,7 +64,7 @@ class Endpoint:
         return {name: schema for name, schema in _PLACES.items() if f"{{{name}}}" in self.path}
 
 
-_PLACES: dict[str, Schema] = {"run": _HASH, "digest": _DIGEST, "id": _ID}
+_PLACES: dict[str, Schema] = {"hash": _HASH, "digest": _DIGEST, "id": _ID}
 
 
 def _text(name: str, default: str = "", *, longest: int = LONGEST_QUERY, required: bool = False) -> Parameter:
@@ -151,23 +151,23 @@ ENDPOINTS = (
         (_choice("format", FORMATS), _Q, *_ORDER, _expressions("column")),
         returns=BYTES,
     ),
-    Endpoint("run", "runs/{run}", "A run."),
-    Endpoint("history", "runs/{run}/history", "What was changed in a run."),
+    Endpoint("run", "runs/{hash}", "A run."),
+    Endpoint("history", "runs/{hash}/history", "What was changed in a run."),
     Endpoint(
         "terminal",
-        "runs/{run}/terminal",
+        "runs/{hash}/terminal",
         "What a run printed.",
         (_count("after", -1, _LARGE, -MOST_ROWS), _count("limit", 1000, MOST_ROWS)),
     ),
     Endpoint(
         "records",
-        "runs/{run}/records",
+        "runs/{hash}/records",
         "What a run logged as messages.",
         (_count("after", -1, _LARGE, -MOST_ROWS), _count("limit", 1000, MOST_ROWS)),
     ),
     Endpoint(
         "events",
-        "runs/{run}/events",
+        "runs/{hash}/events",
         "The lines of a log of a run.",
         (_text("log", longest=128), _count("offset", 0, _LARGE), _count("limit", 200, MOST_ROWS)),
     ),
@@ -178,7 +178,7 @@ ENDPOINTS = (
         (
             _Q,
             _text("x", "step", longest=1024),
-            _count("points", 600, MOST_ROWS, 1),
+            _count("points", 600, MOST_ROWS, 2),
             *_RANGE,
             _number("smooth", 0.0, minimum=0, maximum=0.999),
             _count("offset", 0, _LARGE),
@@ -204,7 +204,7 @@ ENDPOINTS = (
     Endpoint("blob", "blobs/{digest}", "The bytes of a blob.", returns=BYTES, is_asked=False),
     Endpoint(
         "artifact",
-        "runs/{run}/artifact",
+        "runs/{hash}/artifact",
         "An artifact that is kept in the repository.",
         (_text("name", longest=4096, required=True),),
         returns=BYTES,
@@ -214,7 +214,7 @@ ENDPOINTS = (
     Endpoint("edit", "edit", "Change runs.", method="POST", body=EDIT, is_asked=False),
     Endpoint(
         "add_note",
-        "runs/{run}/notes",
+        "runs/{hash}/notes",
         "Put a note to a run.",
         method="POST",
         body=_object(("text",), text=_TEXT),
@@ -222,7 +222,7 @@ ENDPOINTS = (
     ),
     Endpoint(
         "edit_note",
-        "runs/{run}/notes/{id}",
+        "runs/{hash}/notes/{id}",
         "Change a note, or take it away.",
         method="POST",
         body=_object(("text",), text={"type": ["string", "null"], "maxLength": _TEXT["maxLength"]}),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Iterable
 from typing import Any
 
@@ -16,6 +17,7 @@ from .lookout import Lookout, News
 from .refusals import RefusedError
 
 LOOK_SECONDS = 0.5
+REST = 4.0  # times what a look took
 COMMENT_SECONDS = 15.0
 MOST_LISTENERS = 100
 AGAIN_MILLISECONDS = 2000  # after which a browser that was cut off connects again
@@ -79,11 +81,13 @@ class Live:
 
     async def _watch(self) -> None:
         while self._listeners:
+            began = time.monotonic()
             try:
                 await self._look()
             except Exception as error:  # whatever it was, the next look may find the disk well again
                 logger.warning("cannot look for changes: %r", error)
-            await asyncio.sleep(LOOK_SECONDS)
+            # Where there are very many hints, or a slow disk, looking stays a small share of the time.
+            await asyncio.sleep(max(LOOK_SECONDS, REST * (time.monotonic() - began)))
 
     async def _look(self) -> None:
         async with self._looking:

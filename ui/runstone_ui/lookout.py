@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 import os
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from heapq import nlargest
 from itertools import islice
 
 from runstone_indexer.columns import Columns, DamagedColumnsError
@@ -15,6 +18,7 @@ from runstone_writer.layout import Layout
 from runstone_writer.tender import LEASE_SECONDS
 
 MOST_LOOKS = 1000  # into folders of runs, at one look; the others have their turn at the next
+UNSEEN = (-1, -1)
 MOST_NEWS = 1000  # runs that are named; of more it is said that there are others
 
 
@@ -40,9 +44,13 @@ class _Known:
     """What the last look at a run with hints has found."""
 
     writers: frozenset[str]
-    extent: tuple[int, int] = (-1, -1)
+    extent: tuple[int, int] = UNSEEN
     beat: float = 0.0  # the newest time stamp of its hints,
-    heard: float = -LEASE_SECONDS  # and when that was seen to move, on our own clock
+    heard: float = -math.inf  # and when that was seen to move, on our own clock
+
+    def of(self, writers: list[str]) -> _Known:
+        """Return what is known now that the run has other writers."""
+        return replace(self, writers=frozenset(writers))
 
 
 class Lookout:
@@ -87,33 +95,36 @@ class Lookout:
         for run, writers in hints.items():
             known = self._known.get(run)
             if known is None or known.writers != frozenset(writers):
-                self._known[run] = self._seen(run, writers, known)
+                self._known[run] = _Known(frozenset(writers)) if known is None else known.of(writers)
                 news.runs[run] = None
         for run in self._in_turn():
             known = self._known[run]
-            seen = self._seen(run, list(known.writers), known)
-            if seen.extent != known.extent:
+            seen = self._seen(run, known)
+            if known.extent not in (UNSEEN, seen.extent):
                 news.runs[run] = None
             self._known[run] = seen
         if not is_first:
             found.add(news)
 
     def _in_turn(self) -> list[str]:
+        """Return the runs to look at now: those that nobody has looked at yet, the latest writers' first."""
+        unseen = (run for run, known in self._known.items() if known.extent == UNSEEN)
+        first = nlargest(MOST_LOOKS, unseen, key=lambda run: max(self._known[run].writers))
         runs = list(self._known)
         start = self._turn if self._turn < len(runs) else 0
-        self._turn = start + MOST_LOOKS
-        return runs[start : start + MOST_LOOKS]
+        self._turn = start + MOST_LOOKS - len(first)
+        return list(dict.fromkeys(first + runs[start : self._turn]))
 
-    def _seen(self, run: str, writers: list[str], before: _Known | None) -> _Known:
-        found = _Known(frozenset(writers))
-        try:
+    def _seen(self, run: str, before: _Known) -> _Known:
+        found = _Known(before.writers, before.extent)
+        with contextlib.suppress(OSError):
             found.extent = look_into(self._layout, run).extent
-        except OSError:
-            found.extent = before.extent if before is not None else found.extent
-        found.beat = max((_stamp_of(self._layout.hint_path(run, writer)) for writer in writers), default=0.0)
-        if before is not None and found.beat == before.beat:
+        found.beat = max(
+            (_stamp_of(self._layout.hint_path(run, writer)) for writer in found.writers), default=0.0
+        )
+        if found.beat == before.beat:
             found.heard = before.heard
-        elif before is not None and before.beat:
+        elif before.beat:
             found.heard = time.monotonic()
         else:  # at first sight there is only the clock
             found.heard = time.monotonic() - max(time.time() - found.beat, 0.0)

@@ -24,6 +24,8 @@ from runstone_writer.errors import (
 )
 from runstone_writer.layout import Layout
 
+from .pool import PoolBusyError
+
 JSON = "application/json"
 
 logger = logging.getLogger("runstone.up")
@@ -84,7 +86,7 @@ _ERRORS: tuple[tuple[type[Exception], _Said], ...] = (
             "The server's terminal says what it refused.",
         ),
     ),
-    (RunstoneError, _Said("BusyError", 503)),
+    (PoolBusyError, _Said("BusyError", 503)),
 )
 KINDS = {**STATUS, **{said.kind: said.status for _, said in _ERRORS}}
 

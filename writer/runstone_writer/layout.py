@@ -224,7 +224,7 @@ def open_repo(path: str | os.PathLike[str], *, create: bool = False) -> Layout:
 
 
 def _refuse_links(root: str) -> None:
-    for name in ("logs", "live", "blobs", "incoming", "trash", "damaged"):
+    for name in ("logs", "live", "blobs", "views", "incoming", "trash", "damaged"):
         path = os.path.join(root, name)
         try:
             mode = os.lstat(path).st_mode
