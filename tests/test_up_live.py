@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import socket
 import threading
 
 import orjson
@@ -106,7 +107,7 @@ def test_an_edit_over_the_api_is_told_at_once_to_everybody(server, tmp_path):
 def test_a_listener_that_takes_nothing_holds_nobody_up(server, tmp_path):
     slow = server.connected()
     with slow:
-        slow.setsockopt(1, 8, 2048)  # SOL_SOCKET, SO_RCVBUF: small
+        slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
         slow.sendall(f"GET /api/live HTTP/1.1\r\nHost: {server.host}\r\n\r\n".encode())
         stream = Stream(server)
         for number in range(30):

@@ -11,6 +11,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from .headers import completed
 
 MOST_CONNECTIONS = 500
+SEND_SECONDS = 60.0  # for a piece of a reply to be taken
 REQUEST_SECONDS = 10.0  # for a request to arrive with its headers, on a new connection or after a reply
 LARGEST_HEAD = 64 * 1024
 
@@ -22,7 +23,8 @@ _REFUSED = orjson.dumps(
 class Connection(H11Protocol):
     """A connection of uvicorn's, with a limit to what a client may leave undone."""
 
-    _timer: asyncio.TimerHandle | None = None
+    _timer: asyncio.TimerHandle | None = None  # until a request has to be here,
+    _taking: asyncio.TimerHandle | None = None  # and until what is being sent has to be taken
 
     def connection_made(self, transport: Any) -> None:
         """Begin to wait for a request."""
@@ -45,7 +47,19 @@ class Connection(H11Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop waiting."""
         self._rest()
+        self._taken()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """The client does not take what is sent: give it some time."""
+        super().pause_writing()
+        if self._taking is None:
+            self._taking = self.loop.call_later(SEND_SECONDS, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """The client has taken what was sent."""
+        self._taken()
+        super().resume_writing()
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no request, with the headers of every reply."""
@@ -70,6 +84,11 @@ class Connection(H11Protocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+    def _taken(self) -> None:
+        if self._taking is not None:
+            self._taking.cancel()
+            self._taking = None
 
     def _give_up(self) -> None:
         if self.transport.is_closing():

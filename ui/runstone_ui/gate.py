@@ -25,8 +25,9 @@ LONGEST_ADDRESS = 16 * 1024
 LONGEST_HEADERS = 64 * 1024
 LARGEST_BODY = 1024 * 1024
 BODY_SECONDS = 20.0  # for a whole body to arrive
-SEND_SECONDS = 60.0  # for a piece of a reply to be taken
-PIECE = 256 * 1024  # of a reply
+PIECE = (
+    256 * 1024
+)  # of a reply: so much is handed to the connection before it is waited for the client to take it
 METHODS = ("GET", "HEAD", "POST")
 
 _FROM_HERE = (b"same-origin", b"none")  # in Sec-Fetch-Site: the page itself, or the user's own doing
@@ -215,7 +216,7 @@ class Pass:
 
 
 class _Reply:
-    """Sends a reply with the headers of all replies, in pieces that have to be taken in time."""
+    """Sends a reply with the headers of all replies, in pieces."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
@@ -230,8 +231,7 @@ class _Reply:
         for start in range(0, len(body) or 1, PIECE):
             is_last = start + PIECE >= len(body)
             piece = {**message, "body": body[start : start + PIECE], "more_body": more or not is_last}
-            async with asyncio.timeout(SEND_SECONDS):
-                await self._send(piece)
+            await self._send(piece)
 
 
 def _all(scope: Scope, name: bytes) -> list[bytes]:
