@@ -67,21 +67,22 @@ class Expression:
         self.text = text
         self.skipped = 0
         self.first_error = ""
-        self._predicate, self._budget, self._fields = compile_query(query)
-        self._field = sole_field(query)
+        self._predicate, self._budget, self.fields = compile_query(query)
+        self.field = sole_field(query)
 
     def values(self, batch: Batch) -> list[Any]:
         """Return the expression's value for each run of a batch."""
-        if self._field is None:
-            columns = [batch.read(field) for field in self._fields]
-            return [self._value(RunView(record, columns, at)) for at, record in enumerate(batch.records)]
-        values = batch.read(self._field)
+        if self.field is None:
+            columns = [batch.read(field) for field in self.fields]
+            return [self.value(RunView(record, columns, at)) for at, record in enumerate(batch.records)]
+        values = batch.read(self.field)
         for at, value in enumerate(values):
             if value is IN_STATE:
-                values[at] = self._value(RunView(batch.records[at]))
+                values[at] = self.value(RunView(batch.records[at]))
         return values
 
-    def _value(self, view: RunView) -> Any:
+    def value(self, view: RunView) -> Any:
+        """Return the expression's value for one run."""
         self._budget.reset()
         try:
             return self._predicate(view, None)

@@ -16,6 +16,7 @@ from runstone_indexer.states import StateFile
 from runstone_writer.values import decode
 
 from .aimql import Query
+from .batch import Batch, Expression
 from .budget import Budget
 from .collection import Collection, RunItem
 from .columnar import NotColumnarError, columnar, columnar_cells
@@ -188,6 +189,18 @@ class RunResult(Result):
     def records(self) -> list[Record]:
         """Return the records of the matching runs, in order: for what is asked of all of them together."""
         return self._despite_damage(lambda: list(self._matches()))
+
+    def values(self, expression: Expression) -> list[Any]:
+        """Return an expression's value for each matching run, in order."""
+
+        def evaluated() -> list[Any]:
+            found = self._matches()
+            with collector.paused():
+                if expression.field is None or not isinstance(found, Matches):
+                    return expression.values(Batch(list(found)))
+                return found.read(expression.field, expression.value)
+
+        return self._despite_damage(evaluated)
 
     def runs(self) -> list[StoredRun]:
         """Return the matching runs, in order."""

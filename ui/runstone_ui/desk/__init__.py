@@ -7,34 +7,56 @@ for a file its `name`.
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 from collections.abc import Callable
 from typing import Any
 
+from runstone_indexer import collector
 from runstone_query import answers
 from runstone_query.reply import Reply
 from runstone_query.repo import Repo
 
-from . import curves, table
+from . import curves, details, export, groups, lines, media, names, table
 from .arguments import Arguments
 
 Answer = Callable[[Repo, Arguments], Reply]
 
 _ASKED: dict[str, Answer] = {
+    "check": names.check,
+    "counts": names.counts,
     "curves": curves.curves,
+    "events": lines.events,
+    "export": export.export,
+    "groups": groups.groups,
+    "history": details.history,
+    "media": media.media,
+    "names": names.names,
+    "records": lines.records,
+    "run": details.run,
     "runs": table.runs,
+    "terminal": lines.terminal,
 }
 
 
 def _answer(answer: Answer) -> Callable[[Repo, dict[str, Any]], Reply]:
     """Return what answers from the index, or from the logs alone where that is damaged."""
-    return lambda repo, arguments: repo.snapshots.despite_damage(lambda: answer(repo, Arguments(arguments)))
+
+    def answered(repo: Repo, arguments: dict[str, Any]) -> Reply:
+        with collector.paused():
+            return repo.snapshots.despite_damage(lambda: answer(repo, Arguments(arguments)))
+
+    return answered
 
 
 ANSWERS = {name: _answer(answer) for name, answer in _ASKED.items()}
 
 
 def warm(repo: Repo) -> None:
-    """Use once what an answer may use."""
+    """Import whatever an answer may use."""
     answers.warm(repo)
-    for name, arguments in (("runs", {"q": "run.hash == ''"}), ("curves", {"q": "run.hash == ''"})):
-        ANSWERS[name](repo, arguments)
+    with contextlib.suppress(ImportError):  # for Parquet
+        importlib.import_module("pyarrow.parquet")
+    nothing = {"q": "run.hash == ''", "by": "run.name", "column": ["run.name"]}
+    for name in ("runs", "curves", "media", "groups", "export"):
+        ANSWERS[name](repo, nothing)
