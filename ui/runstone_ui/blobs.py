@@ -93,7 +93,12 @@ class Blobs:
         return BlobReply(self._threads, file, size, digest, None, file_name(name, digest))
 
     async def _run(self, do: Callable[[str], tuple[BinaryIO, int]], digest: str) -> tuple[BinaryIO, int]:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, do, digest)
+        opening = asyncio.get_running_loop().run_in_executor(self._threads, do, digest)
+        try:
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            opening.add_done_callback(_closed)  # nobody is sent what it opens
+            raise
 
     def _opened(self, digest: str) -> tuple[BinaryIO, int]:
         """Open a blob; its content is compared with its name unless that was done, and the file is the same."""
@@ -214,6 +219,11 @@ def _file(path: str) -> BinaryIO:
         return open(open_file(path), "rb")
     except OSError:
         raise RefusedError("MissingError", "there is no such blob") from None
+
+
+def _closed(opening: asyncio.Future[tuple[BinaryIO, int]]) -> None:
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result()[0].close()
 
 
 def _stamp(status: os.stat_result) -> _Stamp:

@@ -195,7 +195,7 @@ ENDPOINTS = (
             _choice("kind", KINDS),
             _Q,
             *_RANGE,
-            _count("density", 50, MOST_ROWS, 1),
+            _count("density", 50, 1000, 2),
             _count("offset", 0, _LARGE),
             _count("limit", 50, MOST_ROWS),
             _expressions("attribute"),
