@@ -13,12 +13,13 @@ import signal
 import subprocess
 import sys
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from runstone_indexer.indexer import Indexer
-from runstone_indexer.watch import Watcher
 from runstone_writer.errors import IndexBusyError, RunstoneError
 from runstone_writer.layout import Layout
+
+if TYPE_CHECKING:
+    from runstone_indexer.watch import Watcher
 
 BUSY_SECONDS = 10.0  # before asking again, while another process indexes
 AGAIN_SECONDS = 5.0  # before another one is started in place of one that has ended
@@ -93,6 +94,9 @@ async def _ended(process: asyncio.subprocess.Process) -> None:
 
 def follow(root: str) -> None:
     """Index the repository until stdin ends. What the process does."""
+    from runstone_indexer.indexer import Indexer  # noqa: PLC0415 - the server itself does not pay for it
+    from runstone_indexer.watch import Watcher  # noqa: PLC0415
+
     ended = threading.Event()
     current: list[Watcher] = []
 

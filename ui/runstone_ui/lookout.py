@@ -10,9 +10,7 @@ from dataclasses import dataclass, field, replace
 from heapq import nlargest
 from itertools import islice
 
-from runstone_indexer.columns import Columns, DamagedColumnsError
 from runstone_indexer.discovery import hinted, look_into
-from runstone_indexer.generation import epoch_folder
 from runstone_indexer.manifest import Manifest, manifest_path, read_manifest
 from runstone_writer.layout import Layout
 from runstone_writer.tender import LEASE_SECONDS
@@ -152,6 +150,9 @@ class Lookout:
 
 def _runs_in(layout: Layout, manifest: Manifest, files: frozenset[str]) -> News:
     """Return the runs whose states stand in files of an index that are new."""
+    from runstone_indexer.columns import Columns, DamagedColumnsError  # noqa: PLC0415 - the start does not wait for it
+    from runstone_indexer.generation import epoch_folder  # noqa: PLC0415
+
     news = News()
     for entry in manifest.states:
         if entry["file"] not in files:
