@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -386,3 +387,22 @@ def test_threads_are_still_possible() -> None:
         [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=False
     )
     assert done.stdout == "ran\n", done.stderr
+
+
+def test_a_process_that_cannot_open_a_newer_index_is_replaced(tmp_path: Path) -> None:
+    """On a file system of other hosts it would have to write copies of the index's files."""
+
+    def answered(worker: QueryWorker) -> tuple[int, int]:
+        page = json.loads(worker.ask("runs", {}).body)
+        return page["from_index"], page["from_logs"]
+
+    aimql_repo.build(tmp_path, names="ada")
+    Indexer(tmp_path).run_once()
+    with QueryWorker(tmp_path, seconds=60, answers="answering_remotely") as worker:
+        assert [answered(worker), answered(worker)] == [(1, 0), (1, 0)]
+        assert worker.restarts == 0
+        aimql_repo.build(tmp_path, names="eve")
+        assert (answered(worker), worker.restarts) == ((1, 1), 0)
+        Indexer(tmp_path).run_once()
+        assert [answered(worker), answered(worker)] == [(2, 0), (2, 0)]
+        assert worker.restarts == 1

@@ -59,12 +59,13 @@ class Batch:
 class Expression:
     """An AimQL expression over `run`, for many runs at once. Raises QueryError for one that can't be right.
 
-    What fails for a run is None there, and counted: `skipped`, `first_error`.
+    Where it fails for a run its value is `failed`, and that is counted: `skipped`, `first_error`.
     """
 
-    def __init__(self, repo: Repo, text: str) -> None:
+    def __init__(self, repo: Repo, text: str, *, failed: Any = None) -> None:
         query = repo.parsed(text)
         self.text = text
+        self._failed = failed
         self.skipped = 0
         self.first_error = ""
         self._predicate, self._budget, self.fields = compile_query(query)
@@ -92,4 +93,4 @@ class Expression:
             self.skipped += 1
             if not self.first_error:
                 self.first_error = f"run {view.attribute('hash')}: {type(error).__name__}: {error}"
-            return None
+            return self._failed

@@ -38,6 +38,9 @@ def serve(path: str, memory: int, answers: str) -> None:
     _send(replies, {"ready": True})
     for line in sys.stdin.buffer:
         question = json.loads(line)
+        if question["may_wait"] and repo.snapshots.is_shut_out():
+            _send(replies, {"outdated": True})
+            return
         confinement.allow_seconds(question["seconds"])
         limit.allow()
         fields, body = _answer(repo, module, question)

@@ -32,6 +32,7 @@ SECONDS = 10.0
 MEMORY = 512 * 1024 * 1024
 START_SECONDS = 120.0
 ANSWERS = "runstone_query.answers"
+CHANCES = 3  # processes that a question is put to: the index may be published anew while one begins
 
 _PIPE = 1 << 20  # bytes: large replies come in few pieces
 _CODE = (
@@ -110,14 +111,8 @@ class QueryWorker:
         """
         with self._lock:
             allowed = self.seconds if seconds is None else seconds
-            self._wait_until_ready()
-            deadline = time.monotonic() + allowed
-            self._is_busy = True
             try:
-                self._send({"name": name, "arguments": arguments, "seconds": allowed}, deadline)
-                fields, body = self._reply(deadline, allowed)
-                with self._changing:
-                    self._is_busy = False
+                fields, body = self._exchanged(name, arguments, allowed)
             except _StoppedError as stopped:
                 code = self._start()
                 what = str(arguments.get("q", name))[:200]
@@ -164,6 +159,24 @@ class QueryWorker:
         self.close()
 
     # -- inside ----------------------------------------------------------------------------------------
+
+    def _exchanged(
+        self, name: str, arguments: dict[str, Any], allowed: float
+    ) -> tuple[dict[str, Any], bytes]:
+        """Ask, and return what comes back. A process that cannot open the newest index is replaced first."""
+        for chance in range(CHANCES):
+            self._wait_until_ready()
+            deadline = time.monotonic() + allowed
+            question = {"name": name, "arguments": arguments, "seconds": allowed}
+            self._is_busy = True
+            self._send({**question, "may_wait": chance < CHANCES - 1}, deadline)
+            fields, body = self._reply(deadline, allowed)
+            with self._changing:
+                self._is_busy = False
+            if not fields.get("outdated"):
+                break
+            self._start()
+        return fields, body
 
     def _found(self, name: str, arguments: dict[str, Any]) -> Answer:
         header = self.ask(name, arguments).header

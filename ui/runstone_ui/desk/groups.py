@@ -19,6 +19,7 @@ from .table import selected, summary
 from .values import reply, tagged
 
 MOST = 1_000
+FAILED = object()  # in place of a value
 
 
 class Group:
@@ -44,10 +45,12 @@ def groups(repo: Repo, arguments: Arguments) -> Reply:
     text = arguments.text("by").strip()
     if not text:
         raise UsageError("by is missing", hint="It is an expression, such as run.hparams.lr.")
-    by = Expression(repo, text)
+    by = Expression(repo, text, failed=FAILED)
     result = selected(repo, arguments)
     found: dict[Hashable, Group] = {}
     for value in result.values(by):
+        if value is FAILED:
+            continue
         key = _key(value)
         group = found.get(key)
         if group is None:
@@ -58,7 +61,8 @@ def groups(repo: Repo, arguments: Arguments) -> Reply:
         {"value": tagged(group.value), "count": group.count, "where": group.where(text)}
         for group in largest[:MOST]
     ]
-    return reply({**summary(repo, result, began), "groups": shown, "more": len(largest) - len(shown)})
+    told = {"groups": shown, "more": len(largest) - len(shown), "failed": by.skipped}
+    return reply({**summary(repo, result, began), **told, "first_failure": by.first_error})
 
 
 def _key(value: Any) -> Hashable:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
 from typing import Any
 
+from runstone_indexer.discovery import hinted
 from runstone_query.policy import compile_query
 from runstone_query.reply import Reply
 from runstone_query.repo import Repo
 from runstone_query.selection import Explanation, Selection
 from runstone_query.sequences import KINDS
+from runstone_writer.errors import MissingRunError
 from runstone_writer.liveness import status_of
 
 from .arguments import Arguments
@@ -30,16 +34,19 @@ def counts(repo: Repo, _arguments: Arguments) -> Reply:
     generation, fresh = repo.snapshots.take()
     tails = [tail for tail in fresh.values() if tail.state.known and not tail.state.deleted]
     runs = sum(tail.number is None for tail in tails)
-    active = sum(status_of(repo.layout, tail.state) == "running" for tail in tails)
     if generation is not None:
         runs += generation.manifest.runs
-    return reply(
-        {
-            "runs": runs,
-            "active": active,
-            "generation": None if generation is None else generation.manifest.generation,
-        }
-    )
+    number = None if generation is None else generation.manifest.generation
+    return reply({"runs": runs, "active": _active(repo), "generation": number})
+
+
+def _active(repo: Repo) -> int:
+    """Return how many runs are being written. Whoever writes has a hint."""
+    now, count = time.time(), 0
+    for run in hinted(repo.layout):
+        with contextlib.suppress(MissingRunError):
+            count += status_of(repo.layout, repo.record(run).state, now) == "running"
+    return count
 
 
 def names(repo: Repo, _arguments: Arguments) -> Reply:
