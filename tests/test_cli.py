@@ -19,7 +19,7 @@ from runstone_indexer.indexer import Indexer
 from runstone_writer.lines import frame
 
 COMMANDS = (
-    "init", "query", "runs ls", "runs show", "runs rm", "runs restore", "runs archive", "runs tag", "runs copy",
+    "init", "up", "query", "runs ls", "runs show", "runs rm", "runs restore", "runs archive", "runs tag", "runs copy",
     "runs move", "history", "tail", "index", "reindex", "status", "fsck", "gc", "backup",
 )  # fmt: skip
 

@@ -97,6 +97,22 @@ def test_a_dump_loads_to_the_same(logs: list[list[Event]]) -> None:
     assert Params.load(params.dump()).tree() == params.tree()
 
 
+@given(histories())
+def test_tagged_json_of_all_reads_back_as_the_tree(logs: list[list[Event]]) -> None:
+    params = merged([event for log in logs for event in log])
+    assert decode(orjson.loads(orjson.dumps(params.tagged()))) == params.tree()
+
+
+def test_tagged_json_of_all_has_each_value_as_the_log_has_it() -> None:
+    dated = {"$datetime": "2026-11-22T00:00:00"}
+    mixed = {"$dict": [[1, {"$float": "nan"}], ["b", [dated, {"$array": ["<f8", [0], ""]}]]]}
+    params = merged(
+        [(("a",), (1, "w"), mixed), (("a", "b", 0), (2, "w"), 5), (("$",), (3, "w"), {"$str": "7aCA"})]
+    )
+    given = {"$dict": [[1, {"$float": "nan"}], ["b", [5, {"$array": ["<f8", [0], ""]}]]]}
+    assert params.tagged() == {"$dict": [["a", given], ["$", {"$str": "7aCA"}]]}
+
+
 def test_assigning_a_dictionary_replaces_what_was_below() -> None:
     params = merged([(("h", "a"), (1, "w"), 1), (("h",), (2, "w"), {"b": 2}), (("h", "c"), (3, "w"), 3)])
     assert params.tree() == {"h": {"b": 2, "c": 3}}

@@ -12,8 +12,10 @@ from typing import TypeVar
 from runstone_indexer.columns import DamagedColumnsError
 from runstone_indexer.generation import Generation, identity, open_generation
 from runstone_indexer.indexer import Indexer
+from runstone_indexer.manifest import read_manifest
 from runstone_writer.errors import StoreError
 from runstone_writer.layout import Layout
+from runstone_writer.mounts import may_vanish
 from runstone_writer.replay import Problem
 
 from .aimql import Query
@@ -28,6 +30,7 @@ from .suggestions import Known
 INDEX_WHEN_FRESH = 64
 # Not again before so many times what that took: runs that are being written are cheaper read on than indexed.
 REST = 20
+MOST_GAPS = 10
 
 Progress = Callable[[int, int], None]  # runs done, runs to do
 T = TypeVar("T")
@@ -99,6 +102,22 @@ class Snapshots:
             self._rests_until = now + REST * (now - began)
         hints = self._overlay.candidates()
         return hints, self._refreshed()
+
+    def is_shut_out(self) -> bool:
+        """Tell whether there is a newer index that a confined process cannot open.
+
+        Where another host may remove an index's files, they are copied before they are opened (see `mounts`), and a
+        confined process writes no copies: only one that begins anew can.
+        """
+        if not may_vanish(self._layout.root):
+            return False
+        manifest, current = read_manifest(self._layout), self._generation
+        return manifest is not None and (current is None or identity(manifest) != identity(current.manifest))
+
+    def gaps(self) -> list[str]:
+        """Return a sentence about each thing that could not be read when the last question was answered."""
+        unread = {problem.path: problem.reason for problem in self._overlay.unread.values()}
+        return [f"Answers lack what is in {path}: {reason}." for path, reason in unread.items()][:MOST_GAPS]
 
     def known(self) -> Known:
         """Return the names of the parameters and sequences that there are."""
