@@ -12,13 +12,14 @@ export function answered({ total, of, seconds }: Answer, unit: string): string {
       : seconds < 10
         ? `${Math.round(seconds * 1000)} ms`
         : `${seconds.toFixed(1)} s`;
-  const what =
-    unit === "runs"
-      ? `${count(total)} of ${count(of)} runs`
-      : `${count(total)} ${total === 1 ? unit.replace(/s$/, "") : unit} in ${count(of)} runs`;
-  return `${what} in ${time}`;
+  return `${counted(total, of, unit)} in ${time}`;
 }
 
+function counted(total: number, of: number, unit: string): string {
+  const one = total === 1 ? unit.replace(/s$/, "") : unit;
+  if (unit !== "runs") return `${count(total)} ${one} in ${count(of)} ${of === 1 ? "run" : "runs"}`;
+  return total === of ? `${count(total)} ${one}` : `${count(total)} of ${count(of)} runs`;
+}
 export function AnswerLine({ answer, unit }: { answer: Answer; unit: string }) {
   const { skipped, first_error: firstError, hints, total } = answer;
   return (

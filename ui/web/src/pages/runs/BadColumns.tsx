@@ -1,6 +1,6 @@
 // Which column, order or grouping of the address cannot be asked for, and a way to be rid of it.
 
-import { useQueries } from "@tanstack/react-query";
+import { useQueries, useQuery } from "@tanstack/react-query";
 import { X } from "lucide-react";
 import type { Changes } from "../../address";
 import { ApiError, get } from "../../api/client";
@@ -19,35 +19,43 @@ interface BadColumnsProps {
   setIds: (ids: readonly string[]) => void;
 }
 
-export function BadColumns({ error, query, ids, expressions, order, by, change, setIds }: BadColumnsProps) {
-  const isSuspect = error instanceof ApiError && error.status === 400;
-  const suspects = isSuspect
-    ? [...new Set([...expressions, order ?? "", by ?? ""])].filter((one) => one && one !== query)
-    : [];
-  const checks = useQueries({
-    queries: suspects.map((expression) => ({
-      queryKey: ["check", expression],
-      queryFn: ({ signal }: { signal: AbortSignal }) =>
-        get<unknown>("check", { q: expression, kind: "runs" }, signal),
-      retry: false,
-    })),
-  });
-  return checks.map((check, place) => {
+function isWrong(error: unknown): error is ApiError {
+  return error instanceof ApiError && error.kind === "QueryError";
+}
+
+function check(expression: string) {
+  return {
+    queryKey: ["check", expression],
+    queryFn: ({ signal }: { signal: AbortSignal }) =>
+      get<unknown>("check", { q: expression, kind: "runs" }, signal),
+    retry: false,
+  };
+}
+
+export function BadColumns(props: BadColumnsProps) {
+  const { error, query, ids, expressions, order, by, change, setIds } = props;
+  const whole = useQuery({ ...check(query), enabled: isWrong(error) && query.trim() !== "" });
+  // where the query itself is wrong, that is what there is to say
+  const isSuspect = isWrong(error) && !whole.isFetching && whole.error === null;
+  const all = isSuspect ? new Set([...expressions, order ?? "", by ?? ""]) : [];
+  const suspects = [...all].filter((one) => one !== "");
+  const checks = useQueries({ queries: suspects.map(check) });
+  return checks.map(({ error: said }, place) => {
     const expression = suspects[place];
-    if (expression === undefined || check.error === null) return null;
+    if (expression === undefined || !isWrong(said)) return null;
+    const takeOut = () => {
+      change({
+        ...(expression === order ? { order_by: null, descending: null } : {}),
+        ...(expression === by ? { group: null } : {}),
+      });
+      if (ids.includes(expression)) setIds(ids.filter((id) => id !== expression));
+    };
     return (
       <div key={expression} className={styles.bad} role="alert">
         <span>
-          <code>{expression}</code> cannot be a column: {check.error.message}
+          <code>{expression}</code> cannot be asked for each run: {said.message}
         </span>
-        <button
-          type="button"
-          onClick={() => {
-            if (expression === order) change({ order_by: null, descending: null });
-            if (expression === by) change({ group: null });
-            if (ids.includes(expression)) setIds(ids.filter((id) => id !== expression));
-          }}
-        >
+        <button type="button" onClick={takeOut}>
           <X size={14} aria-hidden />
           Take it out
         </button>

@@ -40,6 +40,8 @@ interface HeaderProps {
   sorting: Sorting;
   model: ColumnModel;
   hands: ColumnHands;
+  /** Whether it stands over numbers. */
+  isRight: boolean;
   /** Whether Tab leads here: to one head of all. */
   isStop: boolean;
   onFocus: () => void;
@@ -48,7 +50,7 @@ interface HeaderProps {
 const TYPE = "application/x-runstone-column";
 const STEP = 16;
 
-export function Header({ placed, number, sorting, model, hands, isStop, onFocus }: HeaderProps) {
+export function Header({ placed, number, sorting, model, hands, isRight, isStop, onFocus }: HeaderProps) {
   const { column, left, width, isPinned } = placed;
   const [isTarget, setIsTarget] = useState(false);
   const isSorted = sorting.order === column.order;
@@ -89,6 +91,7 @@ export function Header({ placed, number, sorting, model, hands, isStop, onFocus 
       aria-sort={!isSorted ? "none" : sorting.descending ? "descending" : "ascending"}
       className={styles.head}
       data-pinned={isPinned || undefined}
+      data-right={isRight || undefined}
       data-target={isTarget || undefined}
       style={isPinned ? { left, width } : { position: "absolute", left, width }}
       {...drop}

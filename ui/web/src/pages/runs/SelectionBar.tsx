@@ -177,7 +177,7 @@ function Changes({ selection, edits }: SelectionBarProps) {
           edits.apply(hashes, {
             edit: { deleted: true },
             done: "deleted",
-            note: "What is deleted stays on disk, and can be brought back, until `runstone gc` removes it.",
+            note: "What is deleted stays on disk, and can be brought back, until “runstone gc” removes it.",
             back: { deleted: false },
           })
         }

@@ -10,12 +10,14 @@ import {
   useEffect,
   useLayoutEffect,
   useMemo,
+  useRef,
   useState,
 } from "react";
+import { isRight } from "./Cells";
 import { columnOf, type Sorting } from "./columns";
 import { type ColumnHands, Header } from "./Header";
 import { GroupLine, LINE, lineId, RunLine } from "./Line";
-import { type ColumnModel, type Geometry, SELECT_WIDTH } from "./model";
+import { type ColumnModel, type Geometry, type Placed, SELECT_WIDTH } from "./model";
 import type { RunRow } from "./pages";
 import type { Selection } from "./selection";
 import styles from "./Table.module.css";
@@ -77,10 +79,16 @@ export function Table({
     listing.want(firstLine, lastLine);
     listing.setAtTop((lines.scrollOffset ?? 0) < LINE);
   });
+  const keepInView = useRef(() => {});
+  keepInView.current = () => lines.scrollToIndex(Math.min(active, layout.count - 1));
   useLayoutEffect(() => {
     const element = scroller.current;
     if (element === null) return;
-    const observer = new ResizeObserver(() => setRoom(element.clientWidth));
+    const observer = new ResizeObserver(() => {
+      setRoom(element.clientWidth);
+      // what appears below must not cover the line on which the reader is
+      if (document.activeElement === element) keepInView.current();
+    });
     observer.observe(element);
     setRoom(element.clientWidth);
     return () => observer.disconnect();
@@ -144,7 +152,13 @@ export function Table({
     }
     scroller.current?.focus({ preventScroll: true });
   };
-  const head = (placed: Geometry["pinned"][number], number: number) => (
+  // a column is one of numbers if most of what is in view are
+  const sample = shown.flatMap(({ index }) => (index < layout.count ? (listing.rowAt(index) ?? []) : []));
+  const isOver = ({ column }: Placed) => {
+    const right = sample.filter((row) => isRight(column, row)).length;
+    return right > 0 && right * 2 >= sample.length;
+  };
+  const head = (placed: Placed, number: number) => (
     <Header
       key={placed.column.id}
       placed={placed}
@@ -152,6 +166,7 @@ export function Table({
       sorting={sorting}
       model={model}
       hands={hands}
+      isRight={isOver(placed)}
       isStop={placed.column.id === stop}
       onFocus={() => setStop(placed.column.id)}
     />

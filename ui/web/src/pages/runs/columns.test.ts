@@ -80,14 +80,37 @@ test("a header leads from rising to falling to no order", () => {
   expect(changed(falling, sortChanges(sortingOf(parameters(falling)), "run.a"))).toBe("?order_by=run.a");
 });
 
-test("the default is six shallow parameters and three metrics that people tracked", () => {
-  const metric = (name: string) => ({ name, context: {}, expression: `run.metrics["${name}"]` });
+test("the default is six parameters and three metrics, first those that most people look at", () => {
+  const metric = (name: string, subset?: string) => {
+    const context = subset ? { subset } : {};
+    return {
+      name,
+      context,
+      expression: `run.metrics["${name}"${subset ? `, {"subset": "${subset}"}` : ""}]`,
+    };
+  };
   const names = {
-    params: ["run._x", "run.a.b.c", "run.a.b", "run.p1", "run.p2", "run.p3", "run.p4", "run.p5", "run.p6"],
-    metrics: [metric("__system__cpu"), metric("loss"), metric("acc"), metric("f1"), metric("d")],
+    params: [
+      "run._x",
+      "run.a.b.c",
+      "run.hparams.lr",
+      'run["batch size"]',
+      "run.p1",
+      "run.p2",
+      "run.p3",
+      "run.p4",
+    ],
+    metrics: [
+      metric("__system__cpu"),
+      metric("a"),
+      metric("loss", "train"),
+      metric("loss", "val"),
+      metric("acc"),
+    ],
   } as unknown as Names;
   expect(defaultExpressions(names)).toEqual([
-    ...["run.p1", "run.p2", "run.p3", "run.p4", "run.p5", "run.p6"],
-    ...['run.metrics["loss"].last', 'run.metrics["acc"].last', 'run.metrics["f1"].last'],
+    ...["run.hparams.lr", 'run["batch size"]', "run.p1", "run.p2", "run.p3", "run.p4"],
+    ...['run.metrics["loss", {"subset": "train"}].last', 'run.metrics["loss", {"subset": "val"}].last'],
+    'run.metrics["acc"].last',
   ]);
 });

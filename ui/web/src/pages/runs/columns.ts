@@ -1,7 +1,7 @@
 // The columns of the table: which there are, what they are called, and how the address says so.
 
 import type { Changes } from "../../address";
-import type { Names, Tagged } from "../../api/types";
+import type { NamedSequence, Names, Tagged } from "../../api/types";
 import { showValue } from "../../api/values";
 
 export interface Column {
@@ -66,19 +66,29 @@ export function columnOf(id: string): Column {
   return { id, title: titleOf(id), expression: id, order: id, size: EXPRESSION_SIZE };
 }
 
-/** Columns for a repository about which nothing was said: its first parameters, and how its metrics ended. */
-export function defaultExpressions(names: Names): string[] {
-  const params = names.params.filter((one) => !/^run(?:\.|\[")_/.test(one));
-  const shallow = [...params].sort((one, other) => depth(one) - depth(other)).slice(0, 6);
-  const metrics = names.metrics.filter(({ name }) => !name.startsWith("__"));
-  return [
-    ...params.filter((one) => shallow.includes(one)),
-    ...metrics.slice(0, 3).map(({ expression }) => `${expression}.last`),
-  ];
+/** What most people vary, and what they look at first. */
+const KNOWN_PARAMETER =
+  /(?:^|[._"])(?:lr|learning_rate|batch[_ ]?size|optim(?:izer)?|opt|model|arch|epochs?|seed|dropout|weight_decay|depth|layers)"?\]?$/i;
+const KNOWN_METRIC = /loss|acc|error|f1|auc|bleu|perplexity|reward|score/i;
+const HELD_OUT = new Set<unknown>(["val", "valid", "validation", "eval", "test", "dev"]);
+
+/** The first `most` of a list by a rank, least first; in the order of the list. */
+function foremost<T>(list: readonly T[], rank: (one: T) => number, most: number): T[] {
+  const chosen = new Set([...list].sort((one, other) => rank(one) - rank(other)).slice(0, most));
+  return list.filter((one) => chosen.has(one));
 }
 
-function depth(expression: string): number {
-  return expression.split(/\.|\[/).length;
+/** Columns for a repository about which nothing was said: a few parameters, and how a few metrics ended. */
+export function defaultExpressions(names: Names): string[] {
+  const params = names.params.filter((one) => !/^run(?:\.|\[")_/.test(one));
+  const metrics = names.metrics.filter(({ name }) => !name.startsWith("__"));
+  const isHeldOut = (one: NamedSequence) => Object.values(one.context).some((value) => HELD_OUT.has(value));
+  return [
+    ...foremost(params, (one) => (KNOWN_PARAMETER.test(one) ? 0 : 10) + one.split(/\.|\[/).length, 6),
+    ...foremost(metrics, (one) => (KNOWN_METRIC.test(one.name) ? 0 : 2) + (isHeldOut(one) ? 0 : 1), 3).map(
+      ({ expression }) => `${expression}.last`,
+    ),
+  ];
 }
 
 /** The columns that the address speaks of, in order. With expressions alone, those of every run stand before them. */
