@@ -11,6 +11,7 @@ import { Editor, type EditorHandle } from "./query/Editor";
 import { HistoryMenu } from "./query/HistoryMenu";
 import { keepQuery, queriesAsked, Walk } from "./query/history";
 import { useNames, useProject } from "./query/names";
+import { Prose } from "./query/Prose";
 import { CopyAddress, SaveView } from "./query/Share";
 import { Failure } from "./States";
 
@@ -148,10 +149,14 @@ function Problem({ problem }: { problem: ApiError }) {
   return (
     <div className={styles.problem}>
       <span>
-        {problem.message}
+        <Prose text={problem.message} />
         <span className={styles.small}>{where}</span>
       </span>
-      {problem.hint && <span className={styles.hint}>{problem.hint}</span>}
+      {problem.hint && (
+        <span className={styles.hint}>
+          <Prose text={problem.hint} />
+        </span>
+      )}
     </div>
   );
 }

@@ -9,7 +9,7 @@ import { ApiError } from "../api/client";
 import { QueryBar } from "../components/QueryBar";
 import { useNames, useProject } from "../components/query/names";
 import { Empty, Loading } from "../components/States";
-import { BadColumns } from "./runs/BadColumns";
+import { BadColumns, useBadExpressions } from "./runs/BadColumns";
 import { Chooser } from "./runs/Chooser";
 import {
   columnChanges,
@@ -116,6 +116,23 @@ function Page({ byDefault }: { byDefault: readonly string[] }) {
 
   useSelectionRefresh(listing, setSelection);
 
+  const asked = [
+    ...expressions,
+    ...(sorting.order === null ? [] : [sorting.order]),
+    ...(by === null ? [] : [by]),
+  ];
+  const bad = useBadExpressions(listing.error, query, asked);
+  const takeOut = (expression: string) =>
+    change({
+      ...(ids.includes(expression)
+        ? columnChanges(
+            ids.filter((id) => id !== expression),
+            byDefault,
+          )
+        : {}),
+      ...(expression === sorting.order ? { order_by: null, descending: null } : {}),
+      ...(expression === by ? { group: null } : {}),
+    });
   const isEmpty = layout.count === 0 && listing.answer !== undefined && !listing.isOld;
   const hasSideBySide = isSideBySide && selection.size >= 2;
   return (
@@ -126,19 +143,10 @@ function Page({ byDefault }: { byDefault: readonly string[] }) {
         value={query}
         onSubmit={(q) => (q === query ? refresh() : change({ q }))}
         answer={listing.error == null ? listing.answer : undefined}
-        error={listing.error ?? undefined}
+        error={bad.length > 0 ? undefined : (listing.error ?? undefined)}
         isLoading={listing.isLoading}
       />
-      <BadColumns
-        error={listing.error}
-        query={query}
-        expressions={expressions}
-        ids={ids}
-        order={sorting.order}
-        by={by}
-        change={change}
-        setIds={setIds}
-      />
+      <BadColumns bad={bad} takeOut={takeOut} />
       <div className={styles.tools} role="toolbar" aria-label="The table">
         <Chooser ids={ids} pinned={pinned} names={names} setIds={setIds} setPinned={setPinned} />
         <GroupBy by={by} names={names} setBy={(group) => change({ group })} />

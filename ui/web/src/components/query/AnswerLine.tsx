@@ -2,6 +2,7 @@
 
 import type { Answer } from "../../api/types";
 import styles from "../QueryBar.module.css";
+import { Prose } from "./Prose";
 
 const count = (number: number) => number.toLocaleString("en-US");
 
@@ -38,7 +39,9 @@ export function AnswerLine({ answer, unit }: { answer: Answer; unit: string }) {
       {total === 0 && hints.length > 0 && (
         <ul className={styles.hints}>
           {hints.map((hint) => (
-            <li key={hint}>{hint}</li>
+            <li key={hint}>
+              <Prose text={hint} />
+            </li>
           ))}
         </ul>
       )}

@@ -7,7 +7,7 @@ test("a place is the word that begins there", () => {
 });
 
 test("columns are characters, whatever they take here", () => {
-  expect(spanAt('run.a == "🙂" && x', 1, 15)).toEqual({ from: 15, to: 16 });
+  expect(spanAt('run.a == "🙂" && x', 1, 14)).toEqual({ from: 14, to: 16 });
 });
 
 test("a place behind the end is the last word before it", () => {

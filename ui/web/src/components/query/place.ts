@@ -14,7 +14,7 @@ export function spanAt(text: string, line: number, column: number): Span {
   // the server counts characters, a string here counts units of UTF-16
   const ahead = Array.from(lines[row] ?? "").slice(0, Math.max(column, 1) - 1);
   const from = start + ahead.join("").length;
-  const word = /^(?:[\p{L}\p{N}_]+|[^\s])/u.exec(text.slice(from))?.[0] ?? "";
+  const word = /^(?:[\p{L}\p{N}_]+|[-&|=<>!*+/%]+|\S)/u.exec(text.slice(from))?.[0] ?? "";
   if (word) return { from, to: from + word.length };
   const before = /(?:[\p{L}\p{N}_]+|[^\s])\s*$/u.exec(text.slice(0, from))?.[0] ?? "";
   return { from: from - before.length, to: from - before.length + before.trimEnd().length };

@@ -2,21 +2,13 @@
 
 import { useQueries, useQuery } from "@tanstack/react-query";
 import { X } from "lucide-react";
-import type { Changes } from "../../address";
 import { ApiError, get } from "../../api/client";
+import { Prose } from "../../components/query/Prose";
 import styles from "./Runs.module.css";
 
-interface BadColumnsProps {
-  error: unknown;
-  query: string;
-  /** All columns. */
-  ids: readonly string[];
-  /** Those of them that are expressions. */
-  expressions: readonly string[];
-  order: string | null;
-  by: string | null;
-  change: (changes: Changes) => void;
-  setIds: (ids: readonly string[]) => void;
+export interface BadExpression {
+  expression: string;
+  message: string;
 }
 
 function isWrong(error: unknown): error is ApiError {
@@ -32,34 +24,37 @@ function check(expression: string) {
   };
 }
 
-export function BadColumns(props: BadColumnsProps) {
-  const { error, query, ids, expressions, order, by, change, setIds } = props;
+/** Which of the expressions an error is about; none where it is about the query itself, or about neither. */
+export function useBadExpressions(
+  error: unknown,
+  query: string,
+  expressions: readonly string[],
+): BadExpression[] {
   const whole = useQuery({ ...check(query), enabled: isWrong(error) && query.trim() !== "" });
-  // where the query itself is wrong, that is what there is to say
   const isSuspect = isWrong(error) && !whole.isFetching && whole.error === null;
-  const all = isSuspect ? new Set([...expressions, order ?? "", by ?? ""]) : [];
-  const suspects = [...all].filter((one) => one !== "");
+  const suspects = isSuspect ? [...new Set(expressions)] : [];
   const checks = useQueries({ queries: suspects.map(check) });
-  return checks.map(({ error: said }, place) => {
+  return checks.flatMap(({ error: said }, place) => {
     const expression = suspects[place];
-    if (expression === undefined || !isWrong(said)) return null;
-    const takeOut = () => {
-      change({
-        ...(expression === order ? { order_by: null, descending: null } : {}),
-        ...(expression === by ? { group: null } : {}),
-      });
-      if (ids.includes(expression)) setIds(ids.filter((id) => id !== expression));
-    };
-    return (
-      <div key={expression} className={styles.bad} role="alert">
-        <span>
-          <code>{expression}</code> cannot be asked for each run: {said.message}
-        </span>
-        <button type="button" onClick={takeOut}>
-          <X size={14} aria-hidden />
-          Take it out
-        </button>
-      </div>
-    );
+    return expression !== undefined && isWrong(said) ? [{ expression, message: said.message }] : [];
   });
+}
+
+interface BadColumnsProps {
+  bad: readonly BadExpression[];
+  takeOut: (expression: string) => void;
+}
+
+export function BadColumns({ bad, takeOut }: BadColumnsProps) {
+  return bad.map(({ expression, message }) => (
+    <div key={expression} className={styles.bad} role="alert">
+      <span>
+        <code>{expression}</code> cannot be asked of each run: <Prose text={message} />
+      </span>
+      <button type="button" onClick={() => takeOut(expression)}>
+        <X size={14} aria-hidden />
+        Take it out
+      </button>
+    </div>
+  ));
 }

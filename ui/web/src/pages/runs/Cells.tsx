@@ -59,7 +59,9 @@ export function StatusMark({ status, archived }: { status: Status; archived: boo
 }
 
 function Counting({ since }: { since: number }) {
-  return <span className={styles.counting}>{showDuration(Math.max(Math.floor(useNow() - since), 0))}</span>;
+  const seconds = Math.max(Math.floor(useNow() - since), 0);
+  // whole seconds, for that is how often it counts
+  return <span className={styles.counting}>{seconds < 60 ? `${seconds} s` : showDuration(seconds)}</span>;
 }
 
 function Duration({ row }: { row: RunRow }) {
@@ -103,7 +105,11 @@ function inside(column: Column, row: RunRow) {
     case "experiment":
       return <Value value={row.experiment} />;
     case "created":
-      return <span title={showAge(row.created)}>{showTime(row.created)}</span>;
+      return (
+        <span title={`${showTime(row.created)}, ${showAge(row.created)}`}>
+          {showTime(row.created).slice(0, 16)}
+        </span>
+      );
     case "duration":
       return <Duration row={row} />;
     case "tags":

@@ -112,7 +112,7 @@ export function Header({ placed, number, sorting, model, hands, isRight, isStop,
         onKeyDown={onKeyDown}
         onFocus={onFocus}
       >
-        <span className={styles.headText}>{column.title}</span>
+        <Title text={column.title} />
         {isSorted && <Arrow size={13} aria-hidden />}
       </button>
       <Popover
@@ -128,6 +128,17 @@ export function Header({ placed, number, sorting, model, hands, isRight, isStop,
       {/* for pointers; keys do the same on the name, and the menu */}
       <span className={styles.edge} onMouseDown={resize} onTouchStart={resize} aria-hidden />
     </div>
+  );
+}
+
+/** A title of which the last part stays in view the longest: of `hparams.optimizer.lr` that is `lr`. */
+function Title({ text }: { text: string }) {
+  const [, path = "", leaf = text] = /^((?:[\w ]+\.)+)([\w ]+)$/.exec(text) ?? [];
+  return (
+    <>
+      {path && <span className={styles.headPath}>{path}</span>}
+      <span className={styles.headText}>{leaf}</span>
+    </>
   );
 }
 

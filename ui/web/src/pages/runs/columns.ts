@@ -16,16 +16,16 @@ export interface Column {
 }
 
 const BUILT_IN: { [id: string]: Omit<Column, "id" | "expression"> } = {
-  status: { title: "Status", order: "run.active", size: 100 },
-  name: { title: "Name", order: "run.name", size: 220 },
-  experiment: { title: "Experiment", order: "run.experiment", size: 130 },
-  created: { title: "Created", order: "run.creation_time", size: 160 },
-  duration: { title: "Duration", order: "run.duration", size: 96 },
-  tags: { title: "Tags", order: '", ".join(run.tags)', size: 130 },
+  status: { title: "Status", order: "run.active", size: 94 },
+  name: { title: "Name", order: "run.name", size: 200 },
+  experiment: { title: "Experiment", order: "run.experiment", size: 112 },
+  created: { title: "Created", order: "run.creation_time", size: 144 },
+  duration: { title: "Duration", order: "run.duration", size: 92 },
+  tags: { title: "Tags", order: '", ".join(run.tags)', size: 112 },
 };
 
 export const BUILT_IN_IDS: readonly string[] = Object.keys(BUILT_IN);
-const EXPRESSION_SIZE = 130;
+const EXPRESSION_SIZE = 116;
 
 /** A context or a key as people say it. */
 function said(value: unknown): string {

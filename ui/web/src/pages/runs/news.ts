@@ -46,10 +46,13 @@ let now = Date.now() / 1000;
 
 function watch(watcher: () => void): () => void {
   watchers.add(watcher);
-  interval ??= window.setInterval(() => {
+  if (interval === null) {
     now = Date.now() / 1000;
-    for (const one of watchers) one();
-  }, 1000);
+    interval = window.setInterval(() => {
+      now = Date.now() / 1000;
+      for (const one of watchers) one();
+    }, 1000);
+  }
   return () => {
     watchers.delete(watcher);
     if (watchers.size === 0 && interval !== null) {
