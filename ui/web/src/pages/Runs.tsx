@@ -109,10 +109,9 @@ function Page({ byDefault }: { byDefault: readonly string[] }) {
   });
   // another question is read from its beginning
   // biome-ignore lint/correctness/useExhaustiveDependencies: what makes it another
-  useLayoutEffect(
-    () => scroller.current?.scrollTo({ top: 0 }),
-    [query, sorting.order, sorting.descending, by],
-  );
+  useLayoutEffect(() => {
+    scroller.current?.scrollTo({ top: 0 });
+  }, [query, sorting.order, sorting.descending, by]);
 
   useSelectionRefresh(listing, setSelection);
 

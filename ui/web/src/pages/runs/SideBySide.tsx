@@ -52,7 +52,7 @@ export function SideBySide({ selection, close, setColumns }: SideBySideProps) {
           />
           only what differs
         </label>
-        <span className={styles.small}>
+        <span className={styles.sideNote}>
           {differing.length} of {all.filter(({ kind }) => kind !== "property").length} parameters and metrics
           differ
           {selection.size > MOST && `; the first ${MOST} of ${selection.size} runs`}

@@ -171,11 +171,12 @@ export function Table({
       onFocus={() => setStop(placed.column.id)}
     />
   );
+  const all = by === null ? "Select all that match" : "Select all in the open groups";
   const isAll = layout.count > 0 && selection.size > 0 && selection.size >= (listing.answer?.total ?? 0);
   return (
     <div
       ref={scroller}
-      role="grid"
+      role={by === null ? "grid" : "treegrid"}
       aria-label="Runs"
       aria-multiselectable
       aria-rowcount={layout.count + 1}
@@ -204,8 +205,8 @@ export function Table({
         >
           <input
             type="checkbox"
-            aria-label="Select all that match"
-            title="Select all that match"
+            aria-label={all}
+            title={all}
             checked={isAll}
             ref={(box) => {
               if (box) box.indeterminate = !isAll && selection.size > 0;
@@ -260,7 +261,9 @@ function useMiddle({ middle, covered }: Geometry, scroller: { readonly current: 
     overscan: 2,
   });
   // biome-ignore lint/correctness/useExhaustiveDependencies: with other widths everything stands elsewhere
-  useLayoutEffect(() => columns.measure(), [middle, covered]);
+  useLayoutEffect(() => {
+    columns.measure();
+  }, [middle, covered]);
   const shown = columns.getVirtualItems();
   return { first: shown[0]?.index ?? 0, last: shown.at(-1)?.index ?? -1 };
 }
