@@ -1,3 +1,5 @@
+// biome-ignore-all lint/a11y/noStaticElementInteractions: its role is grid or treegrid
+// biome-ignore-all lint/a11y/useAriaPropsSupportedByRole: its role is grid or treegrid
 // biome-ignore-all lint/a11y/useSemanticElements: a grid of virtual lines is no table to the browser
 // biome-ignore-all lint/a11y/useFocusableInteractive: the grid has the focus and names its active line
 // The table: of any number of runs, only the lines in view are there.

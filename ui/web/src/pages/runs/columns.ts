@@ -26,6 +26,8 @@ const BUILT_IN: { [id: string]: Omit<Column, "id" | "expression"> } = {
 
 export const BUILT_IN_IDS: readonly string[] = Object.keys(BUILT_IN);
 const EXPRESSION_SIZE = 116;
+/** Of a metric's summary, whose title also says its context. */
+const SUMMARY_SIZE = 168;
 
 /** A context or a key as people say it. */
 function said(value: unknown): string {
@@ -63,7 +65,14 @@ function textOf(literal = ""): string {
 export function columnOf(id: string): Column {
   const builtIn = BUILT_IN[id];
   if (builtIn) return { id, expression: null, ...builtIn };
-  return { id, title: titleOf(id), expression: id, order: id, size: EXPRESSION_SIZE };
+  const title = titleOf(id);
+  return {
+    id,
+    title,
+    expression: id,
+    order: id,
+    size: title.includes(" · ") ? SUMMARY_SIZE : EXPRESSION_SIZE,
+  };
 }
 
 /** What most people vary, and what they look at first. */
