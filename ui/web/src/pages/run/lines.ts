@@ -15,10 +15,12 @@ export interface Lines {
   fromStart: boolean;
 }
 
+/** All lines of a range of steps. */
 export interface Page {
-  /** What was asked for: lines with a higher step; below -1, the last so many. */
+  /** Lines with a higher step ... */
   after: number;
-  limit: number;
+  /** ... up to this one are all in here. */
+  through: number;
   lines: readonly Line[];
   total: number;
 }
@@ -27,39 +29,66 @@ export const NONE: Lines = { lines: [], total: 0, fromStart: false };
 /** How far up a line may still change: as many rows as the recorder keeps, for a few processes. */
 export const LIVELY = 256;
 
+/** The page that the last lines make. Of the step that it begins with, some may be missing. */
+export function lastPage({ lines, total }: Reply): Page {
+  const first = lines[0];
+  const isAll = first === undefined || lines.length >= total;
+  return { after: isAll ? -1 : first.step - 1, through: Number.POSITIVE_INFINITY, lines, total };
+}
+
 /** What is at hand with a page joined to it. The page is newer: it replaces the range that it covers. */
 export function joined(have: Lines, page: Page): Lines {
-  const full = page.lines.length >= page.limit;
-  const first = page.lines[0];
-  const last = page.lines.at(-1);
-  const fromStart =
-    have.fromStart || page.after === -1 || (page.after < -1 && page.lines.length >= page.total);
-  if (first === undefined || last === undefined) {
-    const kept =
-      page.after >= -1 && !full ? have.lines.filter((line) => line.step <= page.after) : have.lines;
-    return { lines: kept, total: page.total, fromStart: fromStart || page.total === 0 };
-  }
-  const low = page.after < -1 ? first.step : page.after + 1;
-  // a page that is full may have been cut within a step; without a limit reached it goes up to the end
-  const high = page.after < -1 || !full ? Number.POSITIVE_INFINITY : last.step;
-  const before = have.lines.filter((line) => line.step < low);
-  const behind = have.lines.filter((line) => line.step > high);
-  const adjoins = before.length === 0 || page.after >= -1 || (before.at(-1)?.step ?? 0) >= first.step - 1;
-  const lines = adjoins ? [...before, ...page.lines, ...behind] : [...page.lines, ...behind];
-  return { lines, total: page.total, fromStart: adjoins ? fromStart : page.lines.length >= page.total };
+  const before = have.lines.filter(({ step }) => step <= page.after);
+  const behind = have.lines.filter(({ step }) => step > page.through);
+  return {
+    lines: [...before, ...page.lines, ...behind],
+    total: page.total,
+    fromStart: have.fromStart || page.after < 0,
+  };
 }
 
-/** Where to ask from for what stands before the first line at hand; null if nothing does. */
-export function earlier(have: Lines, limit: number): number | null {
+export type Range = Pick<Page, "after" | "through">;
+
+/** The range before the first line at hand, and its own step again; null if there is nothing before it. */
+export function earlier(have: Lines, span: number): Range | null {
   const first = have.lines[0];
   if (first === undefined || have.fromStart) return null;
-  return Math.max(Math.ceil(first.step) - 1 - limit, -1);
+  return { after: Math.max(Math.ceil(first.step) - 1 - span, -1), through: first.step };
 }
 
-/** Where to ask from for what came since, and for the lines that may have been printed over. */
-export function later(have: Lines): number {
+/** The range of what came since, and of the lines that may have been printed over. */
+export function later(have: Lines): Range {
   const last = have.lines.at(-1);
-  return last === undefined ? -1 : Math.max(Math.floor(last.step) - LIVELY, -1);
+  const after = last === undefined ? -1 : Math.max(Math.floor(last.step) - LIVELY, -1);
+  const first = have.lines[0]?.step ?? 0;
+  // never from before what is at hand: the page would make it look as if all in between were here
+  return { after: have.fromStart ? after : Math.max(after, first - 1), through: Number.POSITIVE_INFINITY };
+}
+
+export interface Reply {
+  lines: readonly Line[];
+  total: number;
+}
+
+/** Ask for all lines of a range, as often as it takes; `ask` gives the first `limit` lines behind a step. */
+export async function fetched(
+  range: Range,
+  limit: number,
+  ask: (after: number, limit: number) => Promise<Reply>,
+): Promise<Page> {
+  let lines: Line[] = [];
+  let after = range.after;
+  for (;;) {
+    const reply = await ask(after, limit);
+    const last = reply.lines.at(-1);
+    const from = after;
+    lines = [...lines.filter(({ step }) => step <= from), ...reply.lines];
+    if (last === undefined || reply.lines.length < limit || last.step > range.through) {
+      return { ...range, lines: lines.filter(({ step }) => step <= range.through), total: reply.total };
+    }
+    // the reply may end within its last step: that one is asked for again, unless it is all that there was
+    after = reply.lines[0]?.step === last.step ? last.step : last.step - 1;
+  }
 }
 
 export interface Hit {

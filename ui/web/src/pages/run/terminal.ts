@@ -5,7 +5,7 @@ import { get } from "../../api/client";
 import { useLiveChanges } from "../../api/live";
 import type { LiveChange, TerminalReply } from "../../api/types";
 import { concerns } from "../../components/detail/refresh";
-import { earlier, joined, type Line, type Lines, later, NONE } from "./lines";
+import { earlier, fetched, joined, type Line, type Lines, lastPage, later, NONE, type Page } from "./lines";
 
 const PAGE = 1000;
 const LARGE = 10_000;
@@ -30,15 +30,18 @@ export function useTerminal(hash: string): Terminal {
   const leaving = useRef(new AbortController());
 
   const ask = useCallback(
-    async (after: number, limit: number) => {
-      const path = `runs/${encodeURIComponent(hash)}/terminal`;
-      const reply = await get<TerminalReply>(path, { after, limit }, leaving.current.signal);
-      now.current = joined(now.current, { after, limit, ...reply });
-      setHave(now.current);
-      return reply.lines.length;
-    },
+    (after: number, limit: number) =>
+      get<TerminalReply>(
+        `runs/${encodeURIComponent(hash)}/terminal`,
+        { after, limit },
+        leaving.current.signal,
+      ),
     [hash],
   );
+  const join = useCallback((page: Page) => {
+    now.current = joined(now.current, page);
+    setHave(now.current);
+  }, []);
   const enqueue = useCallback((work: () => Promise<void>): Promise<void> => {
     const signal = leaving.current.signal;
     const done = queue.current.then(async () => {
@@ -58,12 +61,9 @@ export function useTerminal(hash: string): Terminal {
   }, []);
 
   const loadNewer = useCallback(async () => {
-    if (now.current.lines.length === 0) {
-      await ask(-PAGE, PAGE);
-      return;
-    }
-    while ((await ask(later(now.current), LARGE)) >= LARGE);
-  }, [ask]);
+    const isFirst = now.current.lines.length === 0;
+    join(isFirst ? lastPage(await ask(-PAGE, PAGE)) : await fetched(later(now.current), LARGE, ask));
+  }, [ask, join]);
 
   useEffect(() => {
     leaving.current = new AbortController();
@@ -88,12 +88,12 @@ export function useTerminal(hash: string): Terminal {
   useLiveChanges(listener);
 
   const loadPage = useCallback(
-    async (limit: number) => {
-      const after = earlier(now.current, limit);
-      if (after !== null) await ask(after, limit);
-      return after !== null;
+    async (span: number) => {
+      const range = earlier(now.current, span);
+      if (range !== null) join(await fetched(range, LARGE, ask));
+      return range !== null;
     },
-    [ask],
+    [ask, join],
   );
   const loadEarlier = useCallback(
     () =>
