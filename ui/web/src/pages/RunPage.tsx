@@ -28,7 +28,8 @@ export default function RunPage({ hash }: { hash: string }) {
     queryFn: ({ signal }) => get<RunDetails>(`runs/${encodeURIComponent(hash)}`, {}, signal),
   });
   // what was here a moment ago may have been deleted: then the error counts, and not what is remembered
-  if (run.error !== null && isMissing(run.error)) return <MissingRun hash={hash} error={run.error} />;
+  if (run.error !== null && isMissing(run.error))
+    return <MissingRun hash={hash} error={run.error} wasHere={run.data !== undefined} />;
   if (run.data === undefined) return run.error ? <Failure error={run.error} /> : <Loading what="the run" />;
   const tabs = tabsOf(run.data);
   const chosen = tabs.find((tab) => tab.id === parameters.get("tab"))?.id ?? "overview";

@@ -5,6 +5,7 @@ import { useCallback, useMemo, useRef, useState } from "react";
 import { useAddress } from "../../address";
 import type { DistributionValue, MediaSequence } from "../../api/types";
 import { showNumber } from "../../api/values";
+import { shortNumber } from "../../components/detail/short";
 import { Broken, isBroken } from "./Broken";
 import { Canvas, type Paint } from "./Canvas";
 import styles from "./Distributions.module.css";
@@ -132,7 +133,7 @@ function OverSteps({ columns, range, way, onChoose }: OverProps) {
   const steps = columns.map(({ step }) => step);
   const paint: Paint = useCallback(
     (context, box, colours) => {
-      const values = [0, 0.5, 1].map((share) => [share, showNumber(at(range, share))] as const);
+      const values = [0, 0.5, 1].map((share) => [share, shortNumber(at(range, share))] as const);
       if (way === "ridges") {
         paintRidges(context, box, columns, range, colours);
         paintMarks(context, box, "bottom", values, colours);
@@ -201,7 +202,7 @@ function Histogram({ value, range }: { value: DistributionValue; range: Range })
         "left",
         [
           [0, "0"],
-          [1, showNumber(most)],
+          [1, shortNumber(most)],
         ],
         colours,
       );
@@ -209,7 +210,7 @@ function Histogram({ value, range }: { value: DistributionValue; range: Range })
         context,
         box,
         "bottom",
-        [0, 0.5, 1].map((share) => [share, showNumber(at(range, share))]),
+        [0, 0.5, 1].map((share) => [share, shortNumber(at(range, share))]),
         colours,
       );
     },

@@ -19,9 +19,9 @@ export const DENSITIES = [10, 25, 50, 100, 250, 1000];
 export const PAGE = 50;
 
 export function requestOf(kind: MediaKind, parameters: URLSearchParams): MediaRequest {
-  const number = (name: string, usual: number, most: number) => {
+  const number = (name: string, usual: number, least: number, most: number) => {
     const given = Number(parameters.get(name) ?? usual);
-    return Number.isFinite(given) && given >= 1 ? Math.min(Math.floor(given), most) : usual;
+    return Number.isFinite(given) && given >= 1 ? Math.min(Math.max(Math.floor(given), least), most) : usual;
   };
   const bound = (name: string) => {
     const text = (parameters.get(name) ?? "").trim();
@@ -32,8 +32,8 @@ export function requestOf(kind: MediaKind, parameters: URLSearchParams): MediaRe
     q: parameters.get("q") ?? "",
     low: bound("low"),
     high: bound("high"),
-    density: number("density", 50, 10_000),
-    limit: number("sequences", PAGE, 10_000),
+    density: number("density", 50, 2, 1000),
+    limit: number("sequences", PAGE, 1, 1000),
     attributes: parameters
       .getAll("group")
       .filter((key) => key.startsWith("param:"))
@@ -59,6 +59,8 @@ export function useMedia<K extends MediaKind>(
       ),
     // the old answer stays until the new one is there; of another kind it would be nonsense
     placeholderData: (previous, query) =>
-      JSON.stringify(query?.queryKey).includes(`"kind":"${kind}"`) ? previous : undefined,
+      query !== undefined && JSON.stringify(query.queryKey).includes(`"kind":"${kind}"`)
+        ? previous
+        : undefined,
   });
 }

@@ -57,7 +57,9 @@ export function History({ run }: { run: RunDetails }) {
         >
           <option value="">all kinds</option>
           {kinds.map((name) => (
-            <option key={name}>{name}</option>
+            <option key={name} value={name}>
+              {KINDS[name] ?? name}
+            </option>
           ))}
         </select>
         <span className={table.said} role="status">
@@ -79,16 +81,11 @@ export function History({ run }: { run: RunDetails }) {
                   style={{ transform: `translateY(${item.start}px)` }}
                 >
                   <time title={`by ${entry.writer}`}>{showTime(entry.time)}</time>
-                  <span className={styles.kind}>{entry.kind}</span>
+                  <span className={styles.kind}>{KINDS[entry.kind] ?? entry.kind}</span>
                   <bdi className={styles.name} title={entry.name}>
                     {entry.name}
                   </bdi>
-                  <span className={styles.values}>
-                    <Value value={entry.before} isBefore />
-                    <span aria-hidden>→</span>
-                    <span className="visually-hidden">became</span>
-                    <Value value={entry.after} />
-                  </span>
+                  <Became entry={entry} />
                 </div>
               )
             );
@@ -96,6 +93,28 @@ export function History({ run }: { run: RunDetails }) {
         </div>
       </div>
     </>
+  );
+}
+
+const KINDS: { [kind: string]: string } = {
+  params: "parameter",
+  props: "property",
+  tags: "tag",
+  notes: "note",
+  life: "life",
+};
+
+function Became({ entry }: { entry: Change }) {
+  if (entry.kind === "tags") {
+    return <span className={styles.values}>{entry.after === true ? "put on" : "taken off"}</span>;
+  }
+  return (
+    <span className={styles.values}>
+      <Value value={entry.before} isBefore />
+      <span aria-hidden>→</span>
+      <span className="visually-hidden">became</span>
+      <Value value={entry.after} />
+    </span>
   );
 }
 

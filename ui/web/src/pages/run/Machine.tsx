@@ -72,7 +72,7 @@ function Fact({
   return (
     <>
       <dt>{name}</dt>
-      <dd>
+      <dd className={copies ? styles.copied : undefined}>
         {mono ? <code>{value}</code> : value}
         {copies && <Copy text={value} label={`Copy: ${name}`} />}
       </dd>

@@ -2,6 +2,7 @@ import { useState } from "react";
 import { Link } from "wouter";
 import type { RunDetails } from "../../api/types";
 import { showContext, showNumber, showValue } from "../../api/values";
+import { shortValue } from "../../components/detail/short";
 import { useCurve } from "./curves";
 import { sequenceCondition } from "./expression";
 import styles from "./MetricCard.module.css";
@@ -51,9 +52,9 @@ export function MetricCard({
           </>
         ) : (
           <>
-            <Fact name="last" value={showValue(summary.last)} />
-            <Fact name="min" value={showValue(summary.min)} />
-            <Fact name="max" value={showValue(summary.max)} />
+            <Fact name="last" value={shortValue(summary.last)} title={showValue(summary.last)} />
+            <Fact name="min" value={shortValue(summary.min)} title={showValue(summary.min)} />
+            <Fact name="max" value={shortValue(summary.max)} title={showValue(summary.max)} />
             <Fact name="points" value={showNumber(summary.count)} />
           </>
         )}
@@ -62,9 +63,9 @@ export function MetricCard({
   );
 }
 
-function Fact({ name, value }: { name: string; value: string }) {
+function Fact({ name, value, title = value }: { name: string; value: string; title?: string }) {
   return (
-    <div>
+    <div title={title}>
       <dt>{name}</dt>
       <dd>{value || "–"}</dd>
     </div>

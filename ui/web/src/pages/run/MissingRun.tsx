@@ -1,5 +1,6 @@
 // No run of this hash: it never was, or it was deleted. What was deleted can be brought back until `gc`.
 
+import { ArchiveRestore } from "lucide-react";
 import { useState } from "react";
 import { Link } from "wouter";
 import { ApiError } from "../../api/client";
@@ -13,12 +14,13 @@ export function isMissing(error: unknown): boolean {
   return error instanceof ApiError && error.status === 404;
 }
 
-export function MissingRun({ hash, error }: { hash: string; error: unknown }) {
+/** `wasHere`: it was shown a moment ago. */
+export function MissingRun({ hash, error, wasHere }: { hash: string; error: unknown; wasHere: boolean }) {
   const readOnly = useReadOnly();
   const edit = useEdit(hash);
   const [failure, setFailure] = useState<unknown>(null);
   const [isBusy, setBusy] = useState(false);
-  const isDeleted = error instanceof ApiError && error.kind === DELETED;
+  const isDeleted = wasHere || (error instanceof ApiError && error.kind === DELETED);
   const restore = async () => {
     setBusy(true);
     setFailure(null);
@@ -33,20 +35,27 @@ export function MissingRun({ hash, error }: { hash: string; error: unknown }) {
   return (
     <Empty title={isDeleted ? "This run was deleted" : "There is no such run"}>
       <code className={styles.hash}>{hash}</code>
-      <p>
+      <p className={styles.words}>
         {isDeleted
-          ? "Everything in it is still there, until `runstone gc` takes it away: a week after the deletion at the earliest."
-          : error instanceof Error
-            ? error.message
-            : ""}
+          ? "Nothing shows it any more. Everything in it is still there until `runstone gc` takes it away: a week after the " +
+            "deletion at the earliest."
+          : "The hash may be mistyped, or of another repository. If the run was deleted, it can be brought back as long as " +
+            "`runstone gc` has not taken it away."}
       </p>
       <div className={styles.missing}>
-        {isDeleted && !readOnly && (
-          <button type="button" data-kind="main" onClick={restore} disabled={isBusy}>
-            {isBusy ? "Restoring…" : "Restore it"}
+        {readOnly ? (
+          <code>runstone runs restore {hash}</code>
+        ) : (
+          <button
+            type="button"
+            data-kind={isDeleted ? "main" : undefined}
+            onClick={restore}
+            disabled={isBusy}
+          >
+            <ArchiveRestore size={14} aria-hidden />
+            {isBusy ? "Restoring…" : isDeleted ? "Undo the deletion" : "Restore it, if it was deleted"}
           </button>
         )}
-        {isDeleted && readOnly && <code>runstone runs restore {hash}</code>}
         <Link href="/runs">To the runs</Link>
       </div>
       {failure !== null && <Failure error={failure} />}

@@ -2,7 +2,7 @@ import { useEffect, useRef } from "react";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import type { Curve } from "../../api/columns";
-import { showNumber } from "../../api/values";
+import { shortNumber } from "../../components/detail/short";
 import { colour } from "../../palette";
 import { useTheme } from "../../theme";
 import styles from "./SmallChart.module.css";
@@ -67,7 +67,7 @@ function optionsFor(
     grid: { stroke: variable("--line"), width: 1 },
     ticks: { show: false },
     font: `11px ${variable("--sans")}`,
-    values: (_self, splits) => splits.map((split) => showNumber(split)),
+    values: (_self, splits) => splits.map((split) => shortNumber(split)),
   };
   return {
     ...sizeOf(element),

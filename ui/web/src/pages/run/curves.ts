@@ -9,7 +9,7 @@ export function useCurve(hash: string, names: readonly string[], key: string) {
     queryKey: ["run", hash, "curves", names],
     queryFn: async ({ signal }) => {
       const q = portionQuery(hash, names);
-      const reply = decodeCurves(await getBinary("curves", { q, points: 300, limit: 10_000 }, signal));
+      const reply = decodeCurves(await getBinary("curves", { q, points: 300, limit: 2000 }, signal));
       return new Map<string, Curve>(reply.sequences.map((curve) => [keyOf(curve), curve]));
     },
     placeholderData: (previous) => previous,

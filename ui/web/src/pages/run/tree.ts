@@ -49,23 +49,31 @@ export function objectOf(value: Tagged): { type: string; state: { [key: string]:
   return { type, state };
 }
 
-/** A value in one line, also one that JSON has no words for. */
+/** A value in one line, with all its digits; also one that JSON has no words for. */
 export function leafText(value: Tagged): string {
   if (value === null) return "None";
+  if (typeof value === "number") return String(value);
   if (typeof value !== "object") return showValue(value);
   if (Array.isArray(value)) return `[${value.map(inList).join(", ")}]`;
   const object = objectOf(value);
   if (object !== null) return objectText(object.type, object.state);
   const inside = Object.values(value)[0] ?? null;
+  if ("$int" in value && typeof inside === "string") return wholeNumber(inside);
+  if ("$float" in value && typeof inside === "string") return inside;
   if (Array.isArray(inside)) {
     if ("$array" in value)
-      return `array ${showValue(inside[0])} (${(inside[1] as Tagged[]).map(showValue).join(", ")})`;
+      return `array ${showValue(inside[0])} (${(inside[1] as Tagged[]).map(leafText).join(", ")})`;
     if ("$set" in value) return `{${inside.map(inList).join(", ")}}`;
-    if ("$complex" in value) return `${inside.map(showValue).join(" + ")}j`;
-    if ("$range" in value) return `range(${inside.map(showValue).join(", ")})`;
+    if ("$complex" in value) return `${inside.map(leafText).join(" + ")}j`;
+    if ("$range" in value) return `range(${inside.map(leafText).join(", ")})`;
   }
   if ("$bytes" in value && typeof inside === "string") return `${Math.floor((inside.length * 3) / 4)} bytes`;
-  return Object.keys(value).length ? showValue(value) : "{}";
+  if (Object.keys(value)[0]?.startsWith("$") && !("$dict" in value)) return showValue(value);
+  return `{${(entriesOf(value) ?? []).map(([key, item]) => `${key}: ${inList(item)}`).join(", ")}}`;
+}
+
+function wholeNumber(hexadecimal: string): string {
+  return hexadecimal.startsWith("-") ? `-${BigInt(hexadecimal.slice(1))}` : String(BigInt(hexadecimal));
 }
 
 function inList(value: Tagged): string {
@@ -121,20 +129,21 @@ function matches(path: Path, text: string, wanted: string[]): boolean {
   return wanted.every((word) => where.includes(word));
 }
 
-/** The branches to open at first: all, as long as there are not too many rows then. */
+/** The branches to open at first: the upper ones before the lower, as long as there are not too many rows then. */
 export function openAtFirst(tree: Tagged, limit = 200): Set<string> {
   const open = new Set<string>();
-  let count = 0;
-  let level: [Path, Entry[]][] = [[[], entriesOf(tree) ?? []]];
+  const top = entriesOf(tree) ?? [];
+  let room = limit - top.length;
+  let level: [Path, Entry[]][] = [[[], top]];
   while (level.length) {
-    count += level.reduce((sum, [, entries]) => sum + entries.length, 0);
-    if (count > limit) break;
     const next: [Path, Entry[]][] = [];
     for (const [above, entries] of level) {
-      if (above.length) open.add(idOf(above));
       for (const [key, value] of entries) {
         const below = entriesOf(value);
-        if (below?.length) next.push([[...above, key], below]);
+        if (!below?.length || below.length > room) continue;
+        room -= below.length;
+        open.add(idOf([...above, key]));
+        next.push([[...above, key], below]);
       }
     }
     level = next;
