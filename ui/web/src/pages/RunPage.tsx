@@ -36,7 +36,7 @@ export default function RunPage({ hash }: { hash: string }) {
   return (
     <div className={styles.page}>
       {run.error && <Failure error={run.error} />}
-      <Header run={run.data} asked={run.dataUpdatedAt} />
+      <Header run={run.data} asked={run.dataUpdatedAt} isBrief={chosen !== "overview"} />
       <Tabs
         tabs={tabs}
         value={chosen}

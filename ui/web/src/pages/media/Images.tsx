@@ -180,7 +180,7 @@ function RowHead({ row, width }: { row: GridRow; width: number }) {
       {row.labels
         .filter(({ text }) => text !== "")
         .map(({ key, text, run }) => (
-          <span key={key} className={styles.label} title={`${groupTitle(key)}: ${text}`}>
+          <span key={key} className={styles.label} data-key={key} title={`${groupTitle(key)}: ${text}`}>
             {key === "name" || key === "run" || key === "context" || (
               <span className={styles.key}>{groupTitle(key)} </span>
             )}

@@ -20,11 +20,12 @@ const MEANING: { [status in Status]: string } = {
     "What it had tracked until then is here.",
 };
 
-export function Header({ run, asked }: { run: RunDetails; asked: number }) {
+/** `isBrief`: where there is little room, only the name and the status. */
+export function Header({ run, asked, isBrief }: { run: RunDetails; asked: number; isBrief: boolean }) {
   const readOnly = useReadOnly();
   const edit = useEdit(run.hash);
   return (
-    <header className={styles.header}>
+    <header className={styles.header} data-brief={isBrief}>
       <div className={styles.first}>
         <Editable
           value={run.name ?? ""}
@@ -81,7 +82,11 @@ export function Header({ run, asked }: { run: RunDetails; asked: number }) {
         <div>
           <dt>Duration</dt>
           <dd>
-            <Duration run={run} asked={asked} />
+            {run.status === "crashed" && run.ended === null ? (
+              <span title="When it stopped was never written down">not known</span>
+            ) : (
+              <Duration run={run} asked={asked} />
+            )}
           </dd>
         </div>
         <div className={styles.wide}>

@@ -2,7 +2,7 @@
 
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { ChevronDown, ChevronRight, Code, Copy as CopyIcon, Search } from "lucide-react";
-import { useMemo, useRef, useState } from "react";
+import { type CSSProperties, useMemo, useRef, useState } from "react";
 import { Link } from "wouter";
 import { address } from "../../api/client";
 import type { RunDetails, Tagged } from "../../api/types";
@@ -107,8 +107,8 @@ function ParameterRow({ row, isUnfolded, onToggle, onUnfold, onCopy }: RowProps)
   const text = isBranch ? "" : leafText(row.value);
   const condition = isBranch ? null : conditionOf(row.path, row.value);
   return (
-    <div className={styles.row}>
-      <div className={styles.key} style={{ paddingLeft: Math.min(row.depth, 12) * 16 }}>
+    <div className={styles.row} style={depth(row.depth)}>
+      <div className={styles.key}>
         {isBranch ? (
           <button
             type="button"
@@ -176,6 +176,10 @@ function ParameterRow({ row, isUnfolded, onToggle, onUnfold, onCopy }: RowProps)
       </div>
     </div>
   );
+}
+
+function depth(levels: number): CSSProperties {
+  return { ["--indent" as string]: `${Math.min(levels, 12) * 16}px` };
 }
 
 function copied(value: Tagged): string {

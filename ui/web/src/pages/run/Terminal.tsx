@@ -24,7 +24,7 @@ import { useTerminal } from "./terminal";
 export function Terminal({ run }: { run: RunDetails }) {
   const { have, isLoading, error, loadEarlier, loadAll } = useTerminal(run.hash);
   const [words, setWords] = useState("");
-  const [at, setAt] = useState(0);
+  const [at, setAt] = useState(-1); // of the hit that is shown; none yet
   const [wraps, setWraps] = useState(true);
   const [follows, setFollows] = useState(true);
   const lines = have.lines;
@@ -33,7 +33,7 @@ export function Terminal({ run }: { run: RunDetails }) {
   const texts = useMemo(() => (wanted ? lines.map(({ text }) => stripped(text)) : []), [lines, wanted]);
   const hits = useMemo(() => find(texts, wanted), [texts, wanted]);
   const byLine = useMemo(() => grouped(hits), [hits]);
-  const current = hits.length ? Math.min(at, hits.length - 1) : -1;
+  const current = Math.min(at, hits.length - 1);
 
   const scroll = useRef<HTMLDivElement>(null);
   const virtual = useVirtualizer({
@@ -67,7 +67,8 @@ export function Terminal({ run }: { run: RunDetails }) {
     virtual.scrollToIndex(hit.line, { align: "center" });
   };
   const step = (by: number) => {
-    if (hits.length) show((current + by + hits.length) % hits.length);
+    if (hits.length)
+      show(current < 0 && by < 0 ? hits.length - 1 : (current + by + hits.length) % hits.length);
   };
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.key !== "Enter") return;
@@ -101,7 +102,7 @@ export function Terminal({ run }: { run: RunDetails }) {
           value={words}
           onChange={(event) => {
             setWords(event.target.value);
-            setAt(0);
+            setAt(-1);
           }}
           onKeyDown={onKeyDown}
           placeholder="Find (Enter: next)"
@@ -124,7 +125,7 @@ export function Terminal({ run }: { run: RunDetails }) {
             ? isLoading && !have.fromStart
               ? "searching…"
               : hits.length
-                ? `${(current + 1).toLocaleString("en-US")} of ${hits.length.toLocaleString("en-US")}`
+                ? `${current < 0 ? "" : `${(current + 1).toLocaleString("en-US")} of `}${hits.length.toLocaleString("en-US")} found`
                 : "not found"
             : `${have.total.toLocaleString("en-US")} lines`}
         </span>
