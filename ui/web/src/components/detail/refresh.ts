@@ -5,6 +5,8 @@ import { useCallback, useRef } from "react";
 import { useLiveChanges } from "../../api/live";
 import type { LiveChange } from "../../api/types";
 
+const LEAST_REST = 250; // milliseconds
+
 /** Whether a change may be about a run; null: about any. One that names no runs may be about each. */
 export function concerns(change: LiveChange, run: string | null): boolean {
   return run === null || change.more || change.runs.length === 0 || change.runs.includes(run);
@@ -26,7 +28,11 @@ export function useRefresh(key: string, run: string | null): void {
         now.busy = true;
         do {
           now.again = false;
+          const began = performance.now();
           await client.invalidateQueries({ queryKey: run === null ? [key] : [key, run] });
+          // a question that takes long is asked less often: while runs go on, something changes all the time
+          const rest = Math.max(2 * (performance.now() - began), LEAST_REST);
+          await new Promise((resolve) => window.setTimeout(resolve, rest));
         } while (now.again);
         now.busy = false;
       };

@@ -65,7 +65,8 @@ export function Images({ reply, request }: { reply: MediaReply<"images">; reques
           />
         </label>
         <span className={view.said} role="status">
-          {count.toLocaleString("en-US")} images in {grid.rows.length.toLocaleString("en-US")} rows
+          {count.toLocaleString("en-US")} images in {grid.rows.length.toLocaleString("en-US")}{" "}
+          {grid.rows.length === 1 ? "row" : "rows"}
         </span>
       </div>
       <ImageGrid grid={grid} size={shownSize} onOpen={(id) => change({ open: id })} />

@@ -81,6 +81,7 @@ export function Terminal({ run }: { run: RunDetails }) {
     setFollows(element.scrollHeight - element.scrollTop - element.clientHeight < 24);
     if (element.scrollTop < 400 && !isLoading && !have.fromStart && !error) void loadEarlier();
   };
+  const digits = Math.max(String(lines.at(-1)?.step ?? 0).length, 4);
   const allText = async () => (await loadAll()).map(({ text }) => stripped(text)).join("\n");
 
   if (lines.length === 0 && error !== null) return <Failure error={error} />;
@@ -123,11 +124,11 @@ export function Terminal({ run }: { run: RunDetails }) {
         <span className={styles.said} role="status">
           {wanted
             ? isLoading && !have.fromStart
-              ? "searching…"
+              ? `searching all ${have.total.toLocaleString("en-US")} lines…`
               : hits.length
                 ? `${current < 0 ? "" : `${(current + 1).toLocaleString("en-US")} of `}${hits.length.toLocaleString("en-US")} found`
                 : "not found"
-            : `${have.total.toLocaleString("en-US")} lines`}
+            : `${have.total.toLocaleString("en-US")} ${have.total === 1 ? "line" : "lines"}`}
         </span>
         <span className={styles.spring} />
         <button
@@ -170,7 +171,11 @@ export function Terminal({ run }: { run: RunDetails }) {
               className={styles.line}
               style={{ transform: `translateY(${item.start}px)` }}
             >
-              <span className={styles.number} data-number={lines[item.index]?.step} />
+              <span
+                className={styles.number}
+                style={{ width: `${digits + 2.5}ch` }}
+                data-number={lines[item.index]?.step}
+              />
               <TerminalLine
                 text={lines[item.index]?.text ?? ""}
                 begin={begins[item.index]}

@@ -104,7 +104,7 @@ export function useTerminal(hash: string): Terminal {
   );
   const loadAll = useCallback(async () => {
     await enqueue(async () => {
-      while (await loadPage(LARGE));
+      await loadPage(Number.MAX_SAFE_INTEGER);
     });
     return now.current.lines;
   }, [enqueue, loadPage]);
