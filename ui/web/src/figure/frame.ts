@@ -14,8 +14,10 @@ function say(message: FromFrame): void {
 
 async function draw({ json, theme }: ToFrame): Promise<void> {
   document.documentElement.dataset.theme = theme;
+  let notes: string[] = [];
   try {
     const figure = safeFigure(json);
+    notes = figure.notes;
     const given = figure.layout.height;
     const height = typeof given === "number" && given >= 100 ? Math.min(given, 4000) : 450;
     const layout = { ...themed(figure.layout, theme), height, autosize: true };
@@ -36,9 +38,13 @@ async function draw({ json, theme }: ToFrame): Promise<void> {
         modeBarButtonsToRemove: ["sendDataToCloud", "editInChartStudio"],
       },
     });
-    say({ kind: "drawn", height, notes: figure.notes });
+    say({ kind: "drawn", height, notes });
   } catch (error) {
-    say({ kind: "error", message: error instanceof Error ? error.message : String(error) });
+    // what was left out is the likely reason
+    say({
+      kind: "error",
+      message: [error instanceof Error ? error.message : String(error), ...notes].join(". "),
+    });
   }
 }
 

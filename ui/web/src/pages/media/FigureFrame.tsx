@@ -36,7 +36,7 @@ export function FigureFrame({ json, title }: { json: Tagged; title: string }) {
     frame.current?.contentWindow?.postMessage(message, "*");
   }, [isReady, json, theme]);
   return (
-    <div className={styles.frame}>
+    <div className={error ? undefined : styles.frame}>
       {error && <Broken error={`The figure cannot be drawn: ${error}`} />}
       {!error && height === 0 && <div className={styles.waiting}>drawing…</div>}
       <iframe
