@@ -8,7 +8,9 @@ TORCH := $(if $(filter Linux,$(shell uname)),torch==2.13.0+cpu,torch)
 TORCH_PIP := $(TORCH_VENV)/bin/python -m pip --disable-pip-version-check --no-input install --quiet
 PYTEST := $(BIN)/python -m pytest -n auto --dist loadfile --max-worker-restart 0
 
-.PHONY: help demo examples examples-without-torch test check upstream bench bench-large bench-million crash crash-nfs fuzz wheel clean
+NPM := $(shell command -v npm)
+
+.PHONY: help demo page check-page examples examples-without-torch test check upstream bench bench-large bench-million crash crash-nfs fuzz wheel clean
 help:
 	@echo "make demo    train a sweep, kill a run, index, query, check the claims (leaves ./demo-repo)"
 	@echo "make examples  run the scripts in examples/ (leaves ./example-repo; PyTorch comes into $(TORCH_VENV))"
@@ -21,7 +23,8 @@ help:
 	@echo "make bench   speed beside Aim, MLflow, W&B, tensorboardX and trackio (minutes; each gets an environment of its own)"
 	@echo "make bench-large  the same questions to 100,000 runs, and 10 million points (Runstone alone)"
 	@echo "make bench-million  the same questions to 1,000,000 runs (an hour, 30 GB)"
-	@echo "make wheel   build the wheel into ./dist"
+	@echo "make page    build the page of \`runstone up\` (needs Node.js 20 or newer, with npm)"
+	@echo "make wheel   build the wheel into ./dist, with the page where there is npm"
 	@echo "make clean   remove what these have made"
 	@echo "Each sets up $(VENV) if need be. Another Python: make PYTHON=python3.12 test"
 
@@ -71,6 +74,11 @@ check: $(VENV)/stamp-dev
 	@$(BIN)/mypy
 	@echo "==> house rules"
 	@$(BIN)/python -m pytest tests/test_layout.py tests/test_docs.py
+	@$(if $(NPM),$(MAKE) --no-print-directory check-page,echo "==> the page is not checked: there is no npm")
+
+check-page: ui/web/node_modules/stamp
+	@echo "==> tsc, biome, vitest"
+	@cd ui/web && npm run --silent check && npm run --silent test
 
 upstream: $(VENV)/stamp-dev
 	@echo "==> running Aim's own tests"
@@ -101,9 +109,19 @@ bench-million: $(VENV)/stamp-dev
 	@echo "==> measuring 1,000,000 runs (an hour, 30 GB)"
 	@$(BIN)/python tools/bench/main.py --workload XL --only P4,P6,P7,P8,P12,P13,P15 --no-peer
 
+# A stamp as for Python's packages: a second run does nothing.
+ui/web/node_modules/stamp: ui/web/package.json
+	@echo "==> installing the packages of the page"
+	@cd ui/web && npm install --silent && touch node_modules/stamp
+
+page: $(if $(NPM),ui/web/node_modules/stamp)
+	@$(if $(NPM),,echo "There is no npm. Node.js 20 or newer brings it; on Debian: apt install nodejs npm" >&2; exit 1)
+	@echo "==> building the page into ui/runstone_ui/page"
+	@cd ui/web && npm run --silent build
+
 wheel: $(VENV)/stamp-dev
 	@echo "==> building the wheel into dist/"
-	@$(PIP) wheel --quiet --no-deps --wheel-dir dist .
+	@$(if $(NPM),RUNSTONE_PAGE=required) $(PIP) wheel --quiet --no-deps --wheel-dir dist .
 
 clean:
-	rm -rf $(VENV) $(TORCH_VENV) dist demo-repo example-repo .upstream .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(TORCH_VENV) dist demo-repo example-repo .upstream .pytest_cache .mypy_cache .ruff_cache .hypothesis ui/web/node_modules ui/runstone_ui/page

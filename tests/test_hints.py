@@ -1,6 +1,7 @@
 """Hints: kept as long as their log may have unread bytes, and not a day longer than anybody needs them."""
 
 import os
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -11,7 +12,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from journals import Journal, assert_same_answers, hash_of, index, new_repo, write_run
 from runstone_indexer import hints as hints_module
-from runstone_indexer.hints import STALE_SECONDS, leave_hint
+from runstone_indexer.generation import open_generation
+from runstone_indexer.hints import BEGINNING_SECONDS, STALE_SECONDS, leave_hint
 from runstone_indexer.indexer import Indexer
 from runstone_writer.layout import Layout
 
@@ -109,6 +111,54 @@ def test_the_hint_of_a_writer_that_was_killed_before_it_wrote_goes_after_a_day(l
     assert len(hints(layout)) == 1
     make_stale(journal)
     index(layout)
+    assert hints(layout) == []
+
+
+def make_old(path: str) -> None:
+    old = time.time() - BEGINNING_SECONDS - 10
+    os.utime(path, (old, old))
+
+
+def test_the_hint_of_a_writer_that_was_killed_before_it_made_a_folder_goes_after_ten_minutes(layout):
+    write_run(layout, 1)
+    hint = layout.hint_path("run0009", "19f6a5bd800-000000000000")
+    Path(hint).touch()
+    with Indexer(layout) as indexer:
+        indexer.run_once(full=False)
+        assert len(hints(layout)) == 1
+        make_old(hint)
+        indexer.run_once(full=False)
+    assert hints(layout) == []
+
+
+def test_the_hint_of_a_crashed_run_that_was_collected_goes_after_ten_minutes(layout):
+    """Also while somebody else indexes, so that `gc` does not take it away itself."""
+    crashed = write_run(layout, 1, end=False)
+    write_run(layout, 2)
+    with Indexer(layout) as indexer:
+        indexer.run_once()
+        make_old(crashed.hint)
+        indexer.run_once(full=False)
+        assert len(hints(layout)) == 1
+        shutil.rmtree(layout.run_folder(hash_of(1)))
+        indexer.run_once(full=False)  # forgets the run, which the hint leads to
+        assert open_generation(layout).place(hash_of(1)) is None
+        indexer.run_once(full=False)
+        assert hints(layout) == []
+    assert_same_answers(layout)
+
+
+def test_hints_stay_while_the_folder_of_all_runs_is_away(layout):
+    hint = layout.hint_path("run0009", "19f6a5bd800-000000000000")
+    Path(hint).touch()
+    make_old(hint)
+    away = f"{layout.logs}.away"
+    os.rename(layout.logs, away)
+    with Indexer(layout) as indexer:
+        indexer.run_once(full=False)
+        assert len(hints(layout)) == 1
+        os.rename(away, layout.logs)
+        indexer.run_once(full=False)
     assert hints(layout) == []
 
 

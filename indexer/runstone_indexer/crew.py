@@ -23,6 +23,7 @@ from runstone_writer.layout import Layout
 
 from . import collector
 from .columns import write_columns
+from .hints import Read, Reads
 from .intake import Batch, Intake
 from .manifest import Manifest
 from .parameters import Document
@@ -32,6 +33,7 @@ from .states import state_columns
 WORTH_IT = 4_000  # runs; starting the processes takes as long as reading some hundreds
 BLOCK = 500  # runs that a process takes at a time
 MOST_POINTS = 1_000_000  # after so many it hands in what it has
+AHEAD = 2  # blocks that each process may be ahead of the indexer, which may be merging files
 LARGEST_CREW = 4  # what the processes send is put in by one
 _PROCESS = "from runstone_indexer.crew import main; main()"
 
@@ -39,7 +41,8 @@ Order = dict[str, Any]
 
 
 class Share(NamedTuple):
-    """What a process has done: entries of the manifest, what Tantivy is to have, and the runs that it left.
+    """What a process has done: entries of the manifest, what Tantivy is to have, how far it has read the logs, and the
+    runs that it left.
 
     `rest` are runs that it did not come to, as the others have so many points; their numbers begin with `next_run`.
     """
@@ -48,6 +51,7 @@ class Share(NamedTuple):
     series: dict[str, Any] | None
     documents: list[tuple[int, Document]]
     said: list[tuple[int, set[str]]]
+    read: Reads
     left: list[str]
     rest: list[str]
     next_run: int
@@ -101,16 +105,22 @@ def shares(layout: Layout, folder: str, runs: list[str], first_run: int) -> Iter
             "runs": runs[at : at + BLOCK],
         }
         orders.put(order)
-    crew = [_Hand(orders, done) for _ in range(min(size(), len(blocks)))]
+    hands = min(size(), len(blocks))
+    room = threading.Semaphore(hands * AHEAD)
+    crew = [_Hand(orders, done, room) for _ in range(hands)]
     try:
-        yield _collected(orders, done, len(crew), len(blocks))
+        yield _collected(orders, done, room, hands, len(blocks))
     finally:
         for hand in crew:
             hand.dismiss()
 
 
 def _collected(
-    orders: queue.SimpleQueue[Order], done: queue.SimpleQueue[Share | None], hands: int, missing: int
+    orders: queue.SimpleQueue[Order],
+    done: queue.SimpleQueue[Share | None],
+    room: threading.Semaphore,
+    hands: int,
+    missing: int,
 ) -> Iterator[Share]:
     while missing:
         share = done.get() if hands else _nothing_done(orders.get_nowait())
@@ -119,17 +129,23 @@ def _collected(
         else:
             missing -= not share.rest  # somebody will come to them
             yield share
+            room.release()
 
 
 def _nothing_done(order: Order) -> Share:
-    return Share(None, None, [], [], order["runs"], [], order["first"])
+    return Share(None, None, [], [], {}, order["runs"], [], order["first"])
 
 
 class _Hand:
-    """One process, and the thread that speaks with it."""
+    """One process, and the thread that speaks with it. What it has done waits in memory, so there has to be `room`."""
 
-    def __init__(self, orders: queue.SimpleQueue[Order], done: queue.SimpleQueue[Share | None]) -> None:
-        self._orders, self._done = orders, done
+    def __init__(
+        self,
+        orders: queue.SimpleQueue[Order],
+        done: queue.SimpleQueue[Share | None],
+        room: threading.Semaphore,
+    ) -> None:
+        self._orders, self._done, self._room = orders, done, room
         command = [sys.executable, "-P", "-c", _PROCESS]
         self._process: subprocess.Popen[bytes] | None = None
         with contextlib.suppress(OSError):  # then nothing is done, and the indexer does it
@@ -141,7 +157,7 @@ class _Hand:
     def _serve(self) -> None:
         """Hand orders over, and shares in, until there are no more or the process has died."""
         with contextlib.suppress(queue.Empty):
-            while self._process is not None and not self._is_dismissed:
+            while self._process is not None and self._has_room():
                 order = self._orders.get_nowait()
                 share = self._carried_out(order)
                 if share is not None and share.rest:
@@ -150,6 +166,10 @@ class _Hand:
                 if share is None:
                     break
         self._done.put(None)
+
+    def _has_room(self) -> bool:
+        self._room.acquire()
+        return not self._is_dismissed
 
     def _carried_out(self, order: Order) -> Share | None:
         process = self._process
@@ -165,6 +185,7 @@ class _Hand:
 
     def dismiss(self) -> None:
         self._is_dismissed = True
+        self._room.release()
         process = self._process
         if process is not None:
             process.kill()  # what it has not handed in is nobody's
@@ -177,7 +198,11 @@ class _Hand:
 def _share_of(answer: dict[str, Any]) -> Share:
     documents = [(run, Document(digest, fields)) for run, digest, fields in answer.pop("documents")]
     said = [(run, set(words)) for run, words in answer.pop("said")]
-    return Share(documents=documents, said=said, **answer)
+    read = {
+        run: {writer: Read(*how) for writer, how in writers.items()}
+        for run, writers in answer.pop("read").items()
+    }
+    return Share(documents=documents, said=said, read=read, **answer)
 
 
 # -- in a process of the crew ----------------------------------------------------------------------------------
@@ -205,6 +230,10 @@ def carry_out(order: Order) -> dict[str, Any]:
         "series": series,
         "documents": notes.documents,
         "said": notes.said,
+        "read": {
+            run: {writer: list(how) for writer, how in writers.items()}
+            for run, writers in intake.in_use.items()
+        },
         "left": left,
         "rest": runs[done:],
         "next_run": batch.next_run,

@@ -69,18 +69,23 @@ def log_sizes(layout: Layout, run: str) -> dict[str, int]:
     return look_into(layout, run).sizes
 
 
-def hinted(layout: Layout) -> dict[str, list[str]]:
-    """Return the writers that have a hint file, by run. One listing of one flat folder."""
-    found: dict[str, list[str]] = {}
+def hints(layout: Layout) -> Iterator[tuple[str, str]]:
+    """Yield (run, writer) of each hint. One listing of one flat folder; hints that have been yielded may be removed."""
     try:
         with os.scandir(layout.live) as entries:
             for entry in entries:
                 run, _, writer = entry.name.rpartition(".")
                 if writer and is_safe_hash(run):
-                    found.setdefault(run, []).append(writer)
+                    yield run, writer
     except (FileNotFoundError, NotADirectoryError) as error:
         _believe(error, layout.live)
-        return {}
+
+
+def hinted(layout: Layout) -> dict[str, list[str]]:
+    """Return the writers that have a hint file, by run."""
+    found: dict[str, list[str]] = {}
+    for run, writer in hints(layout):
+        found.setdefault(run, []).append(writer)
     return found
 
 

@@ -8,19 +8,41 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Collection
+from itertools import islice
 from typing import NamedTuple
 
 from runstone_writer.layout import Layout, log_name, make_folder, sync
 from runstone_writer.liveness import file_system_now
-from runstone_writer.state import RunState, WriterState
+from runstone_writer.state import RunState
 
-from .discovery import hinted
+from .discovery import hints
 from .generation import Generation
 
 STALE_SECONDS = 24 * 3600.0  # a writer that has shown no life for so long is taken for dead
-
+# A hint comes before its run's folder; where that is missing after so long, the run was collected. (If it comes all the
+# same, from a process that was held up, the time stamp of the folder of folders leads to it.)
+BEGINNING_SECONDS = 600.0
 SETTLED_SECONDS = 120.0  # after so long the kernel has stored what was written, if its writer has not
 MANY = 64  # logs that are made durable one by one
+TOGETHER = 10_000  # hints
+
+
+class Read(NamedTuple):
+    """How far the log of a writer has been read: whether it says that it has ended, and to where in each part."""
+
+    ended: bool
+    offsets: list[int]
+
+
+Reads = dict[str, dict[str, Read]]  # by run, and by writer
+
+
+def read_of(state: RunState) -> dict[str, Read]:
+    """Return how far the log of each of a run's writers has been read."""
+    return {
+        name: Read(writer.end is not None, [part[0] for part in writer.parts])
+        for name, writer in state.writers.items()
+    }
 
 
 class _Hint(NamedTuple):
@@ -36,29 +58,50 @@ class Hints:
         self._layout = layout
         self._kept: dict[str, bool] = {}  # path -> whether it was stale when it was looked at
 
-    def remove_used(self, generation: Generation, taken_in: dict[str, RunState]) -> None:
+    def remove_used(self, generation: Generation, taken_in: Reads) -> None:
         """Delete the hints of logs that `generation`, which is published, has to the end.
 
-        `taken_in` are the states that are new in it: the hints of all other runs need a look only once.
+        `taken_in` says how far runs were read that are new in it: the hints of all others need a look only once.
         """
+        looked_at, self._kept = self._kept, {}
+        there = hints(self._layout)
+        while block := list(islice(there, TOGETHER)):
+            self._remove_of(block, generation, taken_in, looked_at)
+
+    def remove_read(self, generation: Generation, taken_in: Reads) -> None:
+        """Do the same for runs that were just taken in, without a look at what other hints there are."""
+        block = [(run, writer) for run, read in taken_in.items() for writer in read]
+        self._remove_of(block, generation, taken_in, {})
+
+    def _remove_of(
+        self,
+        block: list[tuple[str, str]],
+        generation: Generation,
+        taken_in: Reads,
+        looked_at: dict[str, bool],
+    ) -> None:
         used: dict[str, _Hint] = {}
-        there, kept = hinted(self._layout), {}
-        now = file_system_now(self._layout) if there else 0.0  # this host's clock may be years off
-        for run, writers in there.items():
-            state = taken_in.get(run)
-            for writer in writers:
-                path = self._layout.hint_path(run, writer)
-                with contextlib.suppress(OSError):
-                    status = os.stat(path)
-                    stale = now - status.st_mtime > STALE_SECONDS
-                    if state is None and self._kept.get(path) != stale:
-                        place = generation.place(run)
-                        state = RunState(run) if place is None else place[0].load(place[1]).state
-                    if state is not None and self._is_used(state, writer, stale=stale):
-                        used[path] = _Hint(run, writer, status.st_ctime_ns)
-                    else:
-                        kept[path] = stale
-        self._kept = kept
+        has_runs = os.path.isdir(self._layout.logs)  # otherwise they are away, and not gone
+        now = file_system_now(self._layout) if block else 0.0  # this host's clock may be years off
+        for run, writer in block:
+            path = self._layout.hint_path(run, writer)
+            read = taken_in.get(run)
+            with contextlib.suppress(OSError):
+                status = os.stat(path)
+                age = now - status.st_mtime
+                stale = age > STALE_SECONDS
+                gone = (
+                    has_runs and age > BEGINNING_SECONDS and not os.path.lexists(self._layout.run_folder(run))
+                )
+                if read is None and (gone or looked_at.get(path) != stale):
+                    place = generation.place(run)
+                    read = {} if place is None else read_of(place[0].load(place[1]).state)
+                if read is not None and (
+                    not read if gone else self._is_used(run, writer, read.get(writer), stale=stale)
+                ):
+                    used[path] = _Hint(run, writer, status.st_ctime_ns)
+                else:
+                    self._kept[path] = stale
         self._remove(used)
 
     def _remove(self, used: dict[str, _Hint]) -> None:
@@ -84,21 +127,16 @@ class Hints:
             for path in (*logs, *runs, *shards, self._layout.logs):
                 sync(path)
 
-    def _is_used(self, state: RunState, writer: str, *, stale: bool) -> bool:
-        known = state.writers.get(writer)
-        if known is None or not known.parts:  # killed between its hint and its log
-            return stale and self._size(state.run, writer, 0) is None
-        if known.end is None and not stale:
+    def _is_used(self, run: str, writer: str, read: Read | None, *, stale: bool) -> bool:
+        if read is None or not read.offsets:  # killed between its hint and its log
+            return stale and self._size(run, writer, 0) is None
+        if not read.ended and not stale:
             return False
-        last = len(known.parts) - 1
-        return self._is_read(state.run, known, last, stale=stale) and not self._size(
-            state.run, writer, last + 1
-        )
-
-    def _is_read(self, run: str, writer: WriterState, part: int, *, stale: bool) -> bool:
-        offset = writer.parts[part][0]
+        last = len(read.offsets) - 1
+        offset, size = read.offsets[last], self._size(run, writer, last)
         # Behind what a dead writer left there may be a line that it did not complete.
-        return offset == self._size(run, writer.writer, part) or (stale and offset > 0)
+        is_read = offset == size or (stale and offset > 0)
+        return is_read and not self._size(run, writer, last + 1)
 
     def _size(self, run: str, writer: str, part: int) -> int | None:
         try:

@@ -7,7 +7,7 @@ import errno
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -19,7 +19,7 @@ from runstone_writer.replay import Problem
 from . import collector, crew
 from .columns import DamagedColumnsError, remove_columns, write_columns
 from .compaction import compact_series, compact_states
-from .discovery import UNSETTLED, changed_shards, hinted, runs_in_shard, shard_marks
+from .discovery import UNSETTLED, changed_shards, hints, runs_in_shard, shard_marks
 from .generation import Generation, epoch_folder, fault_of, open_generation
 from .hints import Hints
 from .intake import Batch, Intake
@@ -249,7 +249,8 @@ class Indexer:
     def _pass(self, progress: Progress | None, *, full: bool, at_once: bool = False) -> Report:
         """Look at all runs, or at those that may have changed, and publish what is new."""
         began = time.perf_counter()
-        home, marks, in_use = home_of(self.layout), shard_marks(self.layout), hinted(self.layout)
+        home, marks = home_of(self.layout), shard_marks(self.layout)
+        in_use = {run for run, _ in hints(self.layout)}
         full = full or home != self._draft.home  # a copy: what is read is not known to be all that was there
         parameters = self._parameters
         assert parameters is not None  # noqa: S101 - opened together with the lock
@@ -261,13 +262,14 @@ class Indexer:
         with collector.paused():
             rest, total = todo, len(todo)
             if self._generation is None and total >= crew.WORTH_IT and crew.size():
-                rest = self._taken_by_crew(todo, batch, progress, at_once=at_once)
+                rest = self._taken_by_crew(todo, in_use, batch, progress, at_once=at_once)
             for count, run in enumerate(rest, total - len(rest)):
                 self._intake.take(run, in_use=run in in_use or self._intake.refused.get(run, False))
                 if batch.series.points >= POINTS_PER_PUBLISH or len(batch.rows) >= RUNS_PER_PUBLISH:
                     self._write_files(batch)
                     if not at_once:
                         self._publish()
+                        self._remove_hints()
                 if progress is not None:
                     progress(count + 1, total)
             if full:
@@ -278,8 +280,20 @@ class Indexer:
             self._hints.remove_used(self._generation, self._intake.in_use)
         return self._report(began)
 
+    def _remove_hints(self) -> None:
+        """Take away the hints of what was just published."""
+        if self._generation is not None:
+            self._hints.remove_read(self._generation, self._intake.in_use)
+        self._intake.in_use.clear()
+
     def _taken_by_crew(
-        self, todo: list[str], batch: Batch, progress: Progress | None, *, at_once: bool
+        self,
+        todo: list[str],
+        in_use: Collection[str],
+        batch: Batch,
+        progress: Progress | None,
+        *,
+        at_once: bool,
     ) -> list[str]:
         """Have a crew read many runs, publish that from time to time, and return those that it has left."""
         left: list[str] = []
@@ -287,7 +301,7 @@ class Indexer:
         batch.next_run = self._draft.next_run = first + len(todo)
         with crew.shares(self.layout, self._folder, todo, first) as shares:
             for share in shares:
-                self._put(share)
+                self._put(share, in_use)
                 left += share.left
                 if progress is not None:
                     progress(self._intake.runs, len(todo))
@@ -295,10 +309,11 @@ class Indexer:
                 if len(unpublished) >= FILES_PER_PUBLISH and not at_once:
                     self._commit()
                     self._publish()
+                    self._remove_hints()
         self._commit()
         return left
 
-    def _put(self, share: crew.Share) -> None:
+    def _put(self, share: crew.Share, in_use: Collection[str]) -> None:
         """Take in what a process of a crew has read."""
         draft, parameters = self._draft, self._parameters
         assert parameters is not None  # noqa: S101 - opened together with the lock
@@ -310,6 +325,7 @@ class Indexer:
             parameters.put_said(run, words)
         draft.runs += len(share.documents)
         draft.points += share.points
+        self._intake.in_use.update((run, read) for run, read in share.read.items() if run in in_use)
         self._intake.add(share.runs, share.points, share.bytes_read)
 
     def _commit(self) -> None:
@@ -340,7 +356,7 @@ class Indexer:
                 self._intake.wait(name, [Problem(path, 0, 0, f"cannot be read: {error.strerror}")])
         return found
 
-    def _pointed_to(self, marks: Marks, in_use: dict[str, list[str]]) -> list[str]:
+    def _pointed_to(self, marks: Marks, in_use: Collection[str]) -> list[str]:
         found = dict.fromkeys([*in_use, *self._intake.refused])
         for name in changed_shards(marks, self._draft.shards):
             try:

@@ -15,6 +15,7 @@ from runstone_writer.tender import LEASE_SECONDS
 
 from .discovery import RunFolder, look_into
 from .generation import Generation
+from .hints import Reads, read_of
 from .parameters import Document, document
 from .problems import Problems
 from .reading import Reading, read_on
@@ -24,6 +25,7 @@ from .words import SAID, terms_of, texts_said
 
 RUNS_REMEMBERED = 256  # of which it is known what they have said; forgotten, a word is indexed again
 TERMS_REMEMBERED = 20_000  # of each
+READS_REMEMBERED = 50_000  # runs; how far others were read is looked up where it stands
 
 
 class Documents(Protocol):
@@ -118,7 +120,7 @@ class Intake:
     def _clear(self) -> None:
         self.found: list[Problem] = []
         self.without_row: set[str] = set()
-        self.in_use: dict[str, RunState] = {}  # of the runs that were taken in and may be written
+        self.in_use: Reads = {}  # how far they were read, of the runs that were taken in and may be written
         self.runs = 0
         self.points = 0
         self.bytes_read = 0
@@ -174,7 +176,7 @@ class Intake:
         reading = news.reading
         if reading.damage or reading.unread or reading.tails or reading.started_over or not news.has_row:
             return False
-        self._take_in(news, in_use=False)
+        self._take_in(news, in_use=True)
         return True
 
     def _read(self, folder: RunFolder, row: StateRow, *, in_use: bool) -> _News:
@@ -201,8 +203,8 @@ class Intake:
         """Put into the batch what was read of a run."""
         if news.has_row:
             self._put(news)
-            if in_use:
-                self.in_use[news.row.state.run] = news.row.state
+            if in_use and len(self.in_use) < READS_REMEMBERED:
+                self.in_use[news.row.state.run] = read_of(news.row.state)
         if news.old is not None:
             self.batch.put_gone(news.old, news.points_gone)
 

@@ -88,11 +88,25 @@ class Labels:
     """The sequences of the runs in a published state file."""
 
     def __init__(self, column: Callable[[str], Array]) -> None:
-        self.start = column("s_start")
-        self.label = column("s_label")
-        self.filled = column("s_filled")  # whether the sequence has any points
         self.column = column
         self._labels: list[Label] | None = None
+
+    # Read, and verified, when they are asked for: many queries are not about sequences.
+
+    @property
+    def start(self) -> Array:
+        """Where the cells of each row begin."""
+        return self.column("s_start")
+
+    @property
+    def label(self) -> Array:
+        """The number of the label in each cell."""
+        return self.column("s_label")
+
+    @property
+    def filled(self) -> Array:
+        """Whether the sequence in each cell has any points."""
+        return self.column("s_filled")
 
     def texts(self) -> list[bytes]:
         data = self.column("s_text").tobytes()

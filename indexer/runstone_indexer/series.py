@@ -155,22 +155,28 @@ class SeriesFile:
         columns.require(COLUMNS)
         self._columns = columns
         self.name: str = columns.entry["file"]
-        self.key = columns["key"]
         self.points = columns.length("values")
+
+    @property
+    def key(self) -> Array:
+        """Whose points each chunk has (`run << 32 | place`), ascending. Read when points are asked for."""
+        return self._columns["key"]
 
     def find(self, run: int, place: int) -> list[Found]:
         """Return the chunks of a sequence, by writer."""
         key = run << 32 | place
-        low = int(np.searchsorted(self.key, key))
+        keys = self.key
+        low = int(np.searchsorted(keys, key))
         found = []
-        while low < len(self.key) and self.key[low] == key:
+        while low < len(keys) and keys[low] == key:
             found.append(self._chunk(low))
             low += 1
         return found
 
     def find_many(self, keys: Array) -> Iterator[tuple[int, Found]]:
         """Yield the chunks of several sequences (`run << 32 | place`), each with the position of its key."""
-        lows, highs = np.searchsorted(self.key, keys), np.searchsorted(self.key, keys, side="right")
+        all_keys = self.key
+        lows, highs = np.searchsorted(all_keys, keys), np.searchsorted(all_keys, keys, side="right")
         rows = ranges(lows, highs - lows)
         c = self._columns
         starts = c["start"][rows]
@@ -183,8 +189,9 @@ class SeriesFile:
 
     def gather(self, rows: Array, buffer: SeriesBuffer) -> None:
         """Add some chunks to `buffer`."""
+        keys = self.key
         for row in rows.tolist():
-            key = int(self.key[row])
+            key = int(keys[row])
             writer, chunk = self._chunk(row)
             buffer.add((key >> 32, key & 0xFFFFFFFF, writer), chunk)
 

@@ -23,13 +23,13 @@ export function showNumber(value: number): string {
   if (Number.isNaN(value)) return "NaN";
   if (!Number.isFinite(value)) return value > 0 ? "∞" : "−∞";
   if (Number.isInteger(value) && Math.abs(value) < 1e15)
-    return value.toLocaleString("en-US").replace("-", "−");
+    return value.toLocaleString("en-US").replace(/^-/, "−");
   const size = Math.abs(value);
   const text = size >= 1e6 || size < 1e-4 ? value.toExponential(4) : value.toPrecision(6);
   return text
     .replace(/(\.\d*?)0+(e|$)/, "$1$2")
     .replace(/\.(e|$)/, "$1")
-    .replace("-", "−");
+    .replace(/^-/, "−");
 }
 
 /** Any value in one line. */
