@@ -32,7 +32,7 @@ export default function Media({ kind }: { kind: MediaKind }) {
         answer={reply}
         unit={UNITS[kind]}
         error={media.error}
-        isLoading={media.isFetching}
+        isLoading={media.isLoading || media.isPlaceholderData}
       />
       {reply === undefined && !media.error && <Loading what={UNITS[kind]} />}
       {reply !== undefined && reply.total === 0 && (

@@ -40,6 +40,7 @@ export function FigureFrame({ json, title }: { json: Tagged; title: string }) {
       {error && <Broken error={`The figure cannot be drawn: ${error}`} />}
       {!error && height === 0 && <div className={styles.waiting}>drawing…</div>}
       <iframe
+        className={styles.inside}
         ref={frame}
         title={title}
         src={new URL("figure.html", document.baseURI).toString()}
