@@ -117,7 +117,9 @@ function Header() {
       </Link>
       {found && (
         <span className={styles.project} title={found.path}>
-          {found.name} · {found.runs.toLocaleString("en-US")} runs{found.read_only && " · read-only"}
+          {found.name}
+          {found.runs !== null && ` · ${found.runs.toLocaleString("en-US")} runs`}
+          {found.read_only && " · read-only"}
         </span>
       )}
       <span className={styles.spring} />

@@ -23,7 +23,8 @@ export interface Project {
   path: string;
   version: string;
   read_only: boolean;
-  runs: number;
+  /** Null while there is no index. */
+  runs: number | null;
   active: number;
   generation: number | null;
   indexing: boolean;
