@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,11 +16,14 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 import aimql_repo
+import answering
 from runstone import QueryError, Repo, Run
 from runstone_indexer import Indexer
 from runstone_query import confinement
+from runstone_query.reply import described, error_from
 from runstone_query.worker import QueryWorker, SequenceKey
-from runstone_writer.errors import MissingRepoError, QueryTimeoutError, UsageError
+from runstone_writer import errors
+from runstone_writer.errors import MissingRepoError, QueryTimeoutError, RunstoneError, UsageError
 
 FILTERED = pytest.mark.skipif(
     os.uname().machine not in confinement._ARCHITECTURES, reason="there is no filter for this machine"
@@ -134,6 +138,148 @@ def test_memory_is_limited(written: tuple[Path, dict[str, str]]) -> None:
         assert worker.run_hashes("('\U0001f600' * 1900000 + run.name).endswith('#')").skipped == 0
 
 
+MIB = 1 << 20
+
+
+@pytest.fixture
+def asked(written: tuple[Path, dict[str, str]]) -> Iterator[QueryWorker]:
+    """A worker that answers what stands in answering.py."""
+    with QueryWorker(written[0], seconds=60, memory=64 * MIB, answers="answering") as made:
+        yield made
+
+
+def test_any_module_can_have_questions_answered(asked: QueryWorker) -> None:
+    reply = asked.ask("echo", {"text": "Größe 😀 \ud800\n", "size": 0})
+    assert (reply.header, reply.body) == ({"text": "Größe 😀 \ud800\n", "was_warmed": True}, b"")
+
+
+@pytest.mark.parametrize("size", [1, 65_536, 30 * MIB + 1])
+def test_a_reply_of_any_size_comes_as_it_is(asked: QueryWorker, size: int) -> None:
+    for _ in range(2):
+        assert asked.ask("echo", {"text": "a", "size": size}).body == answering.body(size)
+    assert asked.restarts == 0
+
+
+def test_a_question_that_nobody_knows_is_refused(asked: QueryWorker) -> None:
+    with pytest.raises(UsageError, match="no answer to 'nothing'"):
+        asked.ask("nothing", {})
+    assert asked.restarts == 0
+
+
+def test_a_question_may_have_a_time_of_its_own(asked: QueryWorker) -> None:
+    asked.ask("echo", {"text": "", "size": 0})
+    with pytest.raises(QueryTimeoutError, match=r"longer than 0\.2 s"):
+        asked.ask("spin", {}, seconds=0.2)
+    assert asked.ask("echo", {"text": "a", "size": 0}).header["text"] == "a"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        UsageError("u", hint="h"),
+        errors.ValueTypeError("v"),
+        QueryError("q", line=2, column=3, text="a\nb", hint="h"),
+        errors.MissingRunError("m", hint="h"),
+        errors.StoreError("s", path="/p", hint="h"),
+        errors.MissingRepoError("r", path="/p"),
+        errors.CorruptionError("/p", 1, 2, "because", hint="h"),
+        errors.DamagedBlobError("/p", 1, 2, "because"),
+        RunstoneError("plain"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_an_error_comes_back_as_what_it_was(error: RunstoneError) -> None:
+    back = error_from(described(error))
+    assert type(back) is type(error)
+    assert (str(back), back.hint, vars(back)) == (str(error), error.hint, vars(error))
+
+
+def test_an_error_of_an_answer_is_raised_where_it_was_asked(asked: QueryWorker) -> None:
+    with pytest.raises(errors.DamagedBlobError) as raised:
+        asked.ask("damaged", {})
+    assert (raised.value.path, raised.value.end, raised.value.reason) == ("/a/blob", 7, "it is gone")
+    with pytest.raises(RunstoneError, match="the query failed: ZeroDivisionError") as failed:
+        asked.ask("broken", {})
+    assert "answering.py" in failed.value.__notes__[0]  # whoever has to put it right is told where
+    assert asked.restarts == 0
+
+
+def test_a_question_that_fills_the_memory_is_stopped(asked: QueryWorker) -> None:
+    assert asked.ask("fill", {"size": 32 * MIB}).header == {"filled": 32 * MIB}
+    with pytest.raises(QueryTimeoutError, match="more than 64 MiB"):
+        asked.ask("fill", {"size": 256 * MIB})
+    assert asked.ask("fill", {"size": 32 * MIB}).header == {"filled": 32 * MIB}
+
+
+@LINUX
+def test_files_that_are_mapped_do_not_count_as_memory(asked: QueryWorker, tmp_path: Path) -> None:
+    large = tmp_path / "large"
+    with large.open("wb") as file:
+        file.truncate(4096 * MIB)
+    for count in range(1, 4):
+        assert asked.ask("map", {"path": str(large)}).header == {"mapped": count * 4096 * MIB}
+    assert asked.restarts == 0
+
+
+@LINUX
+def test_a_process_that_has_used_up_its_memory_is_replaced_before_a_question_suffers(
+    asked: QueryWorker,
+) -> None:
+    for _ in range(8):
+        assert asked.ask("keep", {"size": 24 * MIB}).header["kept"] <= 4 * 24 * MIB
+    assert 1 <= asked.restarts <= 4
+
+
+def test_a_worker_may_be_interrupted_from_another_thread(asked: QueryWorker) -> None:
+    asked.ask("echo", {"text": "", "size": 0})
+    stopped: list[BaseException] = []
+
+    def ask() -> None:
+        try:
+            asked.ask("spin", {})
+        except QueryTimeoutError as error:
+            stopped.append(error)
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    while thread.is_alive():  # it takes effect once the question is being answered
+        asked.interrupt()
+        thread.join(0.01)
+    assert len(stopped) == 1
+    asked.interrupt()  # which does nothing: nobody is asking
+    assert asked.ask("echo", {"text": "a", "size": 0}).header["text"] == "a"
+    assert asked.restarts == 1
+
+
+def test_a_process_that_could_not_start_is_started_again(tmp_path: Path) -> None:
+    aimql_repo.build(tmp_path, names="eve")
+    with QueryWorker(tmp_path, seconds=60) as worker:
+        os.kill(worker.pid, signal.SIGKILL)
+        with pytest.raises(RunstoneError, match="did not start"):
+            worker.run_hashes("")
+        assert len(worker.run_hashes("")) == 1
+
+
+def test_closing_ends_a_question_that_is_being_answered(asked: QueryWorker) -> None:
+    asked.ask("echo", {"text": "", "size": 0})
+    raised: list[BaseException] = []
+
+    def ask() -> None:
+        try:
+            asked.ask("spin", {})
+        except UsageError as error:
+            raised.append(error)
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    asked.close()
+    thread.join(60)
+    assert not thread.is_alive()
+    assert len(raised) == 1  # it was stopped, or came too late
+    with pytest.raises(UsageError, match="closed"):
+        asked.ask("spin", {})
+
+
 def test_a_repository_that_is_not_there_is_said_at_once(tmp_path: Path) -> None:
     with pytest.raises(MissingRepoError):
         QueryWorker(tmp_path / "nowhere")
@@ -165,7 +311,7 @@ def test_the_process_is_confined(worker: QueryWorker) -> None:
     limits = Path(f"/proc/{worker.pid}/limits").read_text()
     assert (status["Seccomp"], status["NoNewPrivs"]) == ("2", "1")
     assert "Max file size             0 " in limits
-    assert "Max address space         unlimited" not in limits
+    assert "Max data size             unlimited" not in limits
     assert "Max cpu time              unlimited" not in limits
 
 

@@ -209,12 +209,15 @@ class Table:
         for start, end in pairwise(ends):
             yield data[start:end]
 
+    def keys(self) -> list[bytes]:
+        """Return the name of every column."""
+        names = self._column("p_key").tobytes()
+        return [names[start:end] for start, end in pairwise(self._column("p_key_end").tolist())]
+
     def all(self) -> Iterator[tuple[bytes, Column]]:
         """Yield every column with its name."""
-        names = self._column("p_key").tobytes()
-        ends = self._column("p_key_end").tolist()
-        for place in range(len(ends) - 1):
-            yield names[ends[place] : ends[place + 1]], self._at(place)
+        for place, name in enumerate(self.keys()):
+            yield name, self._at(place)
 
 
 def _joined(parts: list[bytes]) -> Array:

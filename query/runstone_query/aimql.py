@@ -21,6 +21,7 @@ SOURCE_LIMIT = 16_384  # characters
 NODE_LIMIT = 2_000
 DEPTH_LIMIT = 60
 
+REFUSED_ATTRIBUTES = frozenset(INSPECT_ATTRIBUTES)
 ENTITIES = ("metric", "images", "audios", "texts", "figures", "distributions")
 
 
@@ -288,7 +289,7 @@ class _Checker:
 
     def _check_attribute(self, node: ast.Attribute, local: _Names) -> None:
         name = node.attr
-        if name.startswith("_") or name in INSPECT_ATTRIBUTES:
+        if name.startswith("_") or name in REFUSED_ATTRIBUTES:
             what = "starts with an underscore" if name.startswith("_") else "is not allowed in a query"
             self._refuse(
                 node, f"the name {name!r} {what}", f"A parameter of that name is written run[{name!r}]."

@@ -108,16 +108,23 @@ class ColumnSet:
             if name == TIME:
                 columns[name] = arrow.array(_microseconds(values)).cast(arrow.timestamp("us", "UTC"))
             else:
-                columns[name] = self._arrow_array(values)
+                columns[name] = _arrow_array(values)
         for name, values in self._repeated.items():
-            columns[name] = self._arrow_array(values).take(arrow.array(rows))
+            columns[name] = _arrow_array(values).take(arrow.array(rows))
         return arrow.table(columns)
 
-    def _arrow_array(self, values: Any) -> Any:
-        if isinstance(values, np.ndarray):
-            return self._module.array(values)
-        kind, values = _typed(values)
-        return self._module.array(values, type=_ARROW[kind](self._module))
+
+def arrow_table(columns: dict[str, list[Any]]) -> Any:
+    """Return columns as a table of Arrow, each of one type (see `_typed`). Raises ImportError without pyarrow."""
+    return _imported("arrow").table({name: _arrow_array(values) for name, values in columns.items()})
+
+
+def _arrow_array(values: Any) -> Any:
+    arrow = _imported("arrow")
+    if isinstance(values, np.ndarray):
+        return arrow.array(values)
+    kind, values = _typed(values)
+    return arrow.array(values, type=_ARROW[kind](arrow))
 
 
 _POLARS: dict[str, Any] = {

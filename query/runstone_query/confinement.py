@@ -101,14 +101,62 @@ def use_one_heap() -> None:
         libc.mallopt(largest_number_of_arenas, 1)
 
 
-def confine_resources(memory: int, mapped: int) -> None:
-    """Let the process have `memory` bytes more than the `mapped` ones, and write nothing to any file."""
-    wanted = {"RLIMIT_AS": mapped + memory, "RLIMIT_CORE": 0, "RLIMIT_FSIZE": 0}
+class MemoryLimit:
+    """How much memory of its own the process may have: `memory` bytes more with each question than before it.
+
+    Counted is what the process itself fills (RLIMIT_DATA). Files that are mapped to be read are not: an index that
+    grows takes no more memory, whatever there is of it. What questions leave behind adds up to `memory` bytes at
+    most: then the process has to be replaced, and tells so.
+    """
+
+    def __init__(self, memory: int) -> None:
+        self._memory = memory
+        self._first = _own_memory()
+        self._most = self._first + 2 * memory
+        if self._first:
+            _limit("RLIMIT_DATA", self._most, self._most)
+        else:
+            _limit_addresses(memory)
+
+    def allow(self) -> None:
+        """Let the next question use that much."""
+        if self._first:
+            _limit("RLIMIT_DATA", min(_own_memory() + self._memory, self._most), self._most)
+
+    def is_used_up(self) -> bool:
+        """Tell whether another question might find too little."""
+        return bool(self._first) and _own_memory() > self._first + self._memory
+
+
+def _own_memory() -> int:
+    """Return how many bytes the process has mapped to be filled by itself; 0 if that cannot be told."""
+    try:
+        with open("/proc/self/statm", "rb") as file:
+            return int(file.read().split()[5]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, IndexError):
+        return 0
+
+
+def _limit_addresses(memory: int) -> None:
+    """Where there is no /proc: what is mapped counts, and there is no second time."""
+    import psutil  # noqa: PLC0415
+
+    most = psutil.Process().memory_info().vms + memory
+    _limit("RLIMIT_AS", most, most)
+
+
+def _limit(name: str, soft: int, hard: int) -> None:
+    with contextlib.suppress(ValueError, OSError, AttributeError):  # macOS has no RLIMIT_AS to speak of
+        resource.setrlimit(getattr(resource, name), (soft, hard))
+
+
+def confine_resources(memory: int) -> MemoryLimit:
+    """Limit the process's memory, and let it write nothing to any file."""
+    _limit("RLIMIT_CORE", 0, 0)
+    _limit("RLIMIT_FSIZE", 0, 0)
     if sys.platform != "linux":  # there threads count too
-        wanted["RLIMIT_NPROC"] = 0
-    for name, limit in wanted.items():
-        with contextlib.suppress(ValueError, OSError, AttributeError):  # macOS has no RLIMIT_AS to speak of
-            resource.setrlimit(getattr(resource, name), (limit, limit))
+        _limit("RLIMIT_NPROC", 0, 0)
+    return MemoryLimit(memory)
 
 
 def allow_seconds(seconds: float) -> None:

@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
+from runstone_indexer.chunk import Chunk, part_of
 from runstone_writer import messages, terminal
 from runstone_writer.kinds import exact
 from runstone_writer.values import decode
@@ -15,6 +19,7 @@ if TYPE_CHECKING:
     from .run import StoredRun
 
 
+Array = NDArray[Any]
 _Logs = TypeVar("_Logs", bound=Sequence)
 
 
@@ -56,7 +61,15 @@ class LogRecords(Sequence):
     """The log records of a run, in the order of their steps; iterate to get each as a LogRecord."""
 
     def __iter__(self) -> Iterator[LogRecord]:
+        return self._made(self.chunk)
+
+    def page(self, after: int, limit: int) -> tuple[list[LogRecord], int]:
+        """Return the records behind the step `after`, or the last ones for `-N`; see `TerminalLogs.page`."""
         chunk = self.chunk
+        start, end = _page(chunk.steps, after, limit)
+        return list(self._made(part_of(chunk, start, end))), len(chunk.steps)
+
+    def _made(self, chunk: Chunk) -> Iterator[LogRecord]:
         for step, value, when in zip(
             chunk.steps.tolist(), chunk.python_values(), chunk.times.tolist(), strict=True
         ):
@@ -80,8 +93,50 @@ class TerminalLogs(Sequence):
             lines[step, writer] = LogLine(step, decode(value), when)
         yield from lines.values()
 
+    def page(self, after: int, limit: int) -> tuple[list[LogLine], int]:
+        """Return the lines behind the step `after`, `limit` of them (and what has the same step as the last one); and
+        how many lines there are. -1 is before the first line, and `-N` with N from 2 on means the last N lines.
+
+        No others are made, whatever there is of them.
+        """
+        writers = list(self._record.state.writers)
+        rank = {by: place for place, by in enumerate(sorted(range(len(writers)), key=writers.__getitem__))}
+        place = self._stored.place
+        stood: dict[int, list[Array]] = {}
+        for by, chunk in self._record.parts_between(place, None, None):
+            stood.setdefault(by, []).append(chunk.steps)
+        numbers = {by: np.unique(np.concatenate(parts)) for by, parts in stood.items()}
+        if not numbers:
+            return [], 0
+        steps = np.concatenate(list(numbers.values()))
+        owners = np.repeat(list(numbers), [len(own) for own in numbers.values()])
+        order = np.lexsort((np.array([rank[by] for by in owners.tolist()]), steps))
+        steps, owners = steps[order], owners[order]
+        start, end = _page(steps, after, limit)
+        if start == end:
+            return [], len(steps)
+        behind = float(np.nextafter(float(steps[end - 1]), np.inf))
+        found: dict[tuple[float, int], LogLine] = {}
+        for by, part in self._record.parts_between(place, steps[start].item(), behind):
+            rows = zip(part.steps.tolist(), part.python_values(), part.times.tolist(), strict=True)
+            found.update(((step, by), LogLine(step, decode(value), when)) for step, value, when in rows)
+        wanted = zip(steps[start:end].tolist(), owners[start:end].tolist(), strict=True)
+        return [found[key] for key in wanted], len(steps)
+
     def __str__(self) -> str:
         return "\n".join(line.line for line in self)
+
+
+def _page(steps: Array, after: int, limit: int) -> tuple[int, int]:
+    """Return where a page of what has these steps (ascending) begins and ends."""
+    if after < -1:
+        start = max(len(steps) + after, 0)
+    else:
+        start = int(np.searchsorted(steps, after, side="right"))
+    end = min(start + limit, len(steps))
+    if start < end < len(steps):
+        end = int(np.searchsorted(steps, steps[end - 1], side="right"))
+    return start, end
 
 
 def records_of(run: StoredRun) -> LogRecords | None:

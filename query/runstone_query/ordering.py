@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date, timedelta
+from operator import itemgetter
 from typing import Any, TypeVar
 
 from runstone_writer.errors import UsageError
 
 from .aimql import parse
 from .fields import Field
-from .policy import compile_query
+from .policy import compile_query, sole_field
 
 T = TypeVar("T")
 
@@ -37,7 +38,9 @@ class Order:
                 raise UsageError(f"{name} is a number of matches, not {number}")
         self.descending = descending
         self.part = slice(offset, None if limit is None else offset + limit)
-        self._value = None if order_by is None else compile_query(parse(order_by, entity))
+        query = None if order_by is None else parse(order_by, entity)
+        self._value = None if query is None else compile_query(query)
+        self.field = None if query is None or entity is not None else sole_field(query)
 
     @property
     def fields(self) -> list[Field]:
@@ -53,21 +56,33 @@ class Order:
         """Return the wanted part of `items` in order; `views` gives the run's view and the sequence's."""
         if self._value is None:
             return items[self.part]
-        predicate, budget, _ = self._value
-        ranked: list[tuple[tuple[int, Any], T]] = []
-        last: list[T] = []
-        for item in items:
-            budget.reset()
-            try:
-                rank = _rank(predicate(*views(item)))
-            except Exception:
-                rank = None
+        values = [self.value(*views(item)) for item in items]
+        return [items[place] for place in self.places(values)]
+
+    def value(self, run: Any, sequence: Any) -> Any:
+        """Return what is sorted by; None if that cannot be found out."""
+        assert self._value is not None  # noqa: S101 - nothing is asked of a plain order
+        self._value.budget.reset()
+        try:
+            return self._value.predicate(run, sequence)
+        except Exception:
+            return None
+
+    def places(self, values: list[Any]) -> list[int]:
+        """Return the places of the wanted part of what has these values, in order."""
+        ranked: list[tuple[tuple[int, Any], int]] = []
+        last: list[int] = []
+        for place, value in enumerate(values):
+            rank = _rank(value)
             if rank is None:
-                last.append(item)
+                last.append(place)
             else:
-                ranked.append((rank, item))
-        ranked.sort(key=lambda pair: pair[0], reverse=self.descending)
-        return ([item for _, item in ranked] + last)[self.part]
+                ranked.append((rank, place))
+        ranked.sort(key=_RANK, reverse=self.descending)
+        return ([place for _, place in ranked] + last)[self.part]
+
+
+_RANK = itemgetter(0)  # equal ones stay as they were
 
 
 def _rank(value: Any) -> tuple[int, Any] | None:

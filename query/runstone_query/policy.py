@@ -71,6 +71,10 @@ class Policy(RestrictingNodeTransformer):
     def visit_Subscript(self, node: ast.Subscript) -> ast.AST:  # noqa: N802
         return self._read(node) or cast("ast.AST", super().visit_Subscript(node))
 
+    def reads(self, node: ast.expr) -> bool:
+        """Tell whether a node does nothing but read a field of the run, which is then in `fields`."""
+        return self._read(node) is not None and bool(self.fields)
+
     def _read(self, node: ast.expr) -> ast.AST | None:
         """Return a call that reads what the node names of the run, if it names something by constant keys."""
         path, field = self._path(node), self._field(node)
@@ -331,6 +335,12 @@ def compile_query(query: Query) -> Compiled:
             known[id(node)] = value
     budget.reset()
     return _compiled(query, query.tree, budget, known)
+
+
+def sole_field(query: Query) -> Field | None:
+    """Return the field that a query over runs is, if it is nothing else."""
+    policy = Policy(query)
+    return policy.fields[0] if policy.reads(query.tree) else None
 
 
 def _compiled(query: Query, body: ast.expr, budget: Budget, known: dict[int, Any]) -> Compiled:

@@ -77,6 +77,11 @@ class Record:
         return self._hash
 
     @property
+    def stored(self) -> tuple[StateFile, int] | None:
+        """The file and row that the index has of this very state; None for a run that comes from its logs."""
+        return None if self._file is None or self.generation is None else (self._file, self._row)
+
+    @property
     def flags(self) -> int:
         """The bits of the index's column of that name; 0 for a run that comes from its logs."""
         return 0 if self._file is None else int(self._file.column("flags")[self._row])
@@ -163,13 +168,19 @@ class Record:
         self, place: int, low: float | None, high: float | None, found: list[Found] | None = None
     ) -> Chunk:
         """Return the points of some steps (see `between`), in order, without reading or copying the others."""
-        stored = self._stored(place) if found is None else found
-        parts = [(by, between(chunk, low, high)) for by, chunk in [*stored, *self._tail.get(place, ())]]
-        parts = [(by, part) for by, part in parts if len(part.steps)]
+        parts = self.parts_between(place, low, high, found)
         if len(parts) == 1 and parts[0][1].ordered:
             return parts[0][1]
         writers = list(self.state.writers) if parts else []
         return merge([(writers[by], part) for by, part in parts])[0] if parts else EMPTY
+
+    def parts_between(
+        self, place: int, low: float | None, high: float | None, found: list[Found] | None = None
+    ) -> list[tuple[int, Chunk]]:
+        """Return the points of some steps as they are kept: (place of the writer, points), in the order of its log."""
+        stored = self._stored(place) if found is None else found
+        parts = [(by, between(chunk, low, high)) for by, chunk in [*stored, *self._tail.get(place, ())]]
+        return [(by, part) for by, part in parts if len(part.steps)]
 
     def points(self, place: int) -> tuple[Chunk, list[str], Any]:
         """Return a sequence's points in order, their writers, and whose of them each point is (or None)."""

@@ -138,7 +138,7 @@ class Repo:
         after = self.record(offset) if isinstance(offset, str) else None
         skipped = offset if isinstance(offset, int) else 0
         order = Order(order_by, descending=descending, limit=limit, offset=skipped)
-        return self._reported(RunResult(self, self._parsed(query), order, after), report_mode)
+        return self._reported(RunResult(self, self.parsed(query), order, after), report_mode)
 
     def query_metrics(
         self, query: str = "", report_mode: int = QueryReportMode.PROGRESS_BAR, **order: Unpack[Ordering]
@@ -183,7 +183,7 @@ class Repo:
         report_mode: int = QueryReportMode.DISABLED,
         **order: Unpack[Ordering],
     ) -> SequenceResult:
-        found = SequenceResult(self, self._parsed(query, entity), Order(entity=entity, **order))
+        found = SequenceResult(self, self.parsed(query, entity), Order(entity=entity, **order))
         return self._reported(found, report_mode)
 
     def _reported(self, result: R, mode: int) -> R:
@@ -197,8 +197,8 @@ class Repo:
             self.snapshots.progress = Bar("reading logs")
         return result
 
-    def _parsed(self, query: str, entity: str | None = None) -> Query:
-        """Return the checked query; an error names the parameter that may have been meant."""
+    def parsed(self, query: str, entity: str | None = None) -> Query:
+        """Return the checked query. Raises QueryError, which names the parameter that may have been meant."""
         try:
             return parse(query, entity)
         except QueryError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator
-from itertools import groupby, islice
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -16,11 +16,13 @@ from runstone_indexer.states import StateFile
 from runstone_writer.values import decode
 
 from .aimql import Query
+from .batch import Batch, Expression
 from .budget import Budget
 from .collection import Collection, RunItem
 from .columnar import NotColumnarError, columnar, columnar_cells
 from .conjuncts import Parts, split
 from .fields import read
+from .located import Located, Match, cut
 from .ordering import Order
 from .policy import Predicate, compile_query
 from .record import Record
@@ -172,6 +174,10 @@ class RunResult(Result):
         if self._order.is_plain:
             found.cut(self._order.part)
             return found
+        if self._order.field is not None:
+            values = found.read(self._order.field, lambda view: self._order.value(view, None))
+            found.pick(self._order.places(values))
+            return found
         pairs = list(found.views(self._order.fields))
         return _Arranged(record for record, _ in self._order.arranged(pairs, lambda pair: (pair[1], None)))
 
@@ -179,6 +185,22 @@ class RunResult(Result):
         """Return the hashes of the matching runs, in order."""
         hashes: list[str] = self._despite_damage(lambda: self._matches().hashes())
         return hashes
+
+    def records(self) -> list[Record]:
+        """Return the records of the matching runs, in order: for what is asked of all of them together."""
+        return self._despite_damage(lambda: list(self._matches()))
+
+    def values(self, expression: Expression) -> list[Any]:
+        """Return an expression's value for each matching run, in order."""
+
+        def evaluated() -> list[Any]:
+            found = self._matches()
+            with collector.paused():
+                if expression.field is None or not isinstance(found, Matches):
+                    return expression.values(Batch(list(found)))
+                return found.read(expression.field, expression.value)
+
+        return self._despite_damage(evaluated)
 
     def runs(self) -> list[StoredRun]:
         """Return the matching runs, in order."""
@@ -224,12 +246,12 @@ class RunResult(Result):
 class SequenceResult(Result, Collection):
     """Sequences: of the newest run first, in a run by name and context, unless ordered by something else."""
 
-    def _evaluate(self, selection: Selection) -> list[tuple[Record, list[Any]]]:
+    def _evaluate(self, selection: Selection) -> list[Match]:
         found = [self._one_by_one(record, selection.explanation) for record in selection.fresh()]
-        plan = split(self._query)
+        plan, located = split(self._query), []
         for file, rows in selection.parts:
             try:
-                found += self._by_labels(plan, selection, file, rows)
+                located.append(self._located(plan, selection, file, rows))
                 continue
             except DamagedColumnsError:
                 raise
@@ -238,16 +260,31 @@ class SequenceResult(Result, Collection):
             records = selection.indexed(file, rows)
             found += [self._one_by_one(record, selection.explanation) for record in records]
         found = [match for match in found if match[1]]
+        part, is_counted = self._order.part, plan.rest is None and self._order.is_plain
+        if is_counted:
+            self._matched = sum(len(matching) for _, matching in found) + sum(len(x.cells) for x in located)
+            if part.stop is not None:
+                located, found, part = cut(located, found, part)
+        for group in located:
+            matches = group.grouped(selection)
+            found += (
+                matches if plan.rest is None else self._of_the_rest(plan.rest, matches, selection.explanation)
+            )
+        found = [match for match in found if match[1]]
         found.sort(key=lambda match: (-match[0].created, match[0].hash))
-        self._matched = sum(len(matching) for _, matching in found)
-        if self._order.is_plain and self._order.part == slice(0, None):
+        if not is_counted:
+            self._matched = sum(len(matching) for _, matching in found)
+        return self._arranged(found, part)
+
+    def _arranged(self, found: list[Match], part: slice) -> list[Match]:
+        if self._order.is_plain and part == slice(0, None):
             return found
         pairs = [(record, sequence) for record, matching in found for sequence in matching]
-        pairs = self._order.arranged(pairs, _views_of)
+        pairs = pairs[part] if self._order.is_plain else self._order.arranged(pairs, _views_of)
         grouped = groupby(pairs, key=lambda pair: id(pair[0]))
         return [(group[0][0], [s for _, s in group]) for group in (list(pairs) for _, pairs in grouped)]
 
-    def _one_by_one(self, record: Record, explanation: Explanation) -> tuple[Record, list[Any]]:
+    def _one_by_one(self, record: Record, explanation: Explanation) -> Match:
         kind = KINDS[self._query.entity or "metric"]
         run = RunView(record)
         return record, [
@@ -258,12 +295,10 @@ class SequenceResult(Result, Collection):
             and self._holds(record, run, SequenceView(record, sequence, run), explanation)
         ]
 
-    def _by_labels(
-        self, plan: Parts, selection: Selection, file: StateFile, rows: Rows
-    ) -> list[tuple[Record, list[Any]]]:
-        """Evaluate the run's part once per run, the label's part once per label, and the rest on what is left.
+    def _located(self, plan: Parts, selection: Selection, file: StateFile, rows: Rows) -> Located:
+        """Evaluate the run's part once per run, the label's part once per label; the rest is not looked at.
 
-        Lets errors out, but for those of the rest.
+        Lets errors out.
         """
         rows = self._rows_that_hold(plan.run, selection, file, rows)
         kind, labels = KINDS[self._query.entity or "metric"], file.labels.labels
@@ -282,12 +317,9 @@ class SequenceResult(Result, Collection):
             assert by_columns is not None  # noqa: S101 - split() has looked
             kept = by_columns(file, cells)
             owner, cells = owner[kept], cells[kept]
-        found = _grouped(selection, file, rows, owner, cells)
-        return found if plan.rest is None else self._of_the_rest(plan.rest, found, selection.explanation)
+        return Located(file, rows, owner, cells)
 
-    def _of_the_rest(
-        self, query: Query, found: list[tuple[Record, list[Any]]], explanation: Explanation
-    ) -> list[tuple[Record, list[Any]]]:
+    def _of_the_rest(self, query: Query, found: list[Match], explanation: Explanation) -> list[Match]:
         """Keep the sequences for which what has not been evaluated yet holds as well."""
         predicate, budget, _ = compile_query(query)
         kept = []
@@ -354,33 +386,7 @@ class _Arranged(list[Record]):
         return [record.hash for record in self]
 
 
-def _grouped(
-    selection: Selection, file: StateFile, rows: Rows, owner: Rows, cells: Rows
-) -> list[tuple[Record, list[Any]]]:
-    """Return the sequences in some cells by run; `owner` says which of the rows each belongs to."""
-    labels, numbers = file.labels.labels, file.labels.label[cells]
-    rank = np.empty(len(labels), np.int64)
-    rank[sorted(range(len(labels)), key=lambda number: labels[number].identity)] = np.arange(len(labels))
-    order = np.lexsort((rank[numbers], owner))
-    owner, cells, numbers = owner[order], cells[order], numbers[order]
-    places = cells - file.labels.start[rows[owner]]
-    first = np.flatnonzero(np.diff(owner, prepend=-1))
-    records = list(selection.indexed(file, rows[owner[first]]))
-    found: list[tuple[Record, list[Any]]] = []
-    columns = zip(cells.tolist(), places.tolist(), numbers.tolist(), strict=True)
-    ends = [*first[1:].tolist(), len(owner)]
-    start = 0
-    for record, end in zip(records, ends, strict=True):
-        references = [
-            Reference(record, file, cell, place, labels[number])
-            for cell, place, number in islice(columns, end - start)
-        ]
-        found.append((record, references))
-        start = end
-    return found
-
-
-def _look_up_points(matches: list[tuple[Record, list[Any]]]) -> None:
+def _look_up_points(matches: list[Match]) -> None:
     """Find where the points of many sequences are, all at once."""
     wanted = [(record, ref) for record, stored in matches for ref in stored if isinstance(ref, Reference)]
     if wanted and wanted[0][0].generation is not None:

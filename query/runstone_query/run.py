@@ -193,6 +193,11 @@ class StoredRun(Run):
         self._record = record
 
     @property
+    def record(self) -> Record:
+        """What the repository has of the run at that moment."""
+        return self._record
+
+    @property
     def status(self) -> Status:
         """One of "running", "finished" and "crashed": what is known of the writers, and their heartbeats now."""
         if self._record.moment is not None:

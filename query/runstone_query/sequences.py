@@ -79,22 +79,22 @@ class Sequence:
     @property
     def values(self) -> ArrayView:
         """What was tracked, by step."""
-        return ArrayView(lambda: self.chunk, "values", self._convert, self._between)
+        return ArrayView(lambda: self.chunk, "values", self._convert, self.between)
 
     @property
     def epochs(self) -> ArrayView:
         """The epoch of each point: None (NaN in an array) where none was given."""
-        return ArrayView(lambda: self.chunk, "epochs", None, self._between)
+        return ArrayView(lambda: self.chunk, "epochs", None, self.between)
 
     @property
     def timestamps(self) -> ArrayView:
         """When each point was tracked: seconds since the epoch."""
-        return ArrayView(lambda: self.chunk, "timestamps", None, self._between)
+        return ArrayView(lambda: self.chunk, "timestamps", None, self.between)
 
     @property
     def data(self) -> SequenceData:
         """Values, epochs and timestamps together."""
-        return SequenceData(lambda: self.chunk, self._convert, self._between)
+        return SequenceData(lambda: self.chunk, self._convert, self.between)
 
     @property
     def _convert(self) -> Convert | None:
@@ -160,7 +160,8 @@ class Sequence:
         self._stored = same
         return self._record.chunk(same.place)
 
-    def _between(self, low: float | None, high: float | None) -> Chunk:
+    def between(self, low: float | None, high: float | None) -> Chunk:
+        """Return the points of the steps from `low` up to, not including, `high` (None: no limit), and read no others."""
         if self._points is not None:
             return between(self._points, low, high)
         found = getattr(self._stored, "found", None)
@@ -174,6 +175,13 @@ class Metric(Sequence):
     """A sequence of numbers."""
 
     ENTITY = "metric"
+
+    def sibling(self, name: str) -> Metric | None:
+        """Return the metric of another name in the same run and context, or None."""
+        found = self._record.state.find(name, self._stored.context)
+        if found is None or found.kind != KINDS["metric"] or found.summary is None:
+            return None
+        return Metric(self.run, self._record, found)
 
     def dataframe(
         self,

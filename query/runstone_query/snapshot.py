@@ -28,6 +28,7 @@ from .suggestions import Known
 INDEX_WHEN_FRESH = 64
 # Not again before so many times what that took: runs that are being written are cheaper read on than indexed.
 REST = 20
+MOST_GAPS = 10
 
 Progress = Callable[[int, int], None]  # runs done, runs to do
 T = TypeVar("T")
@@ -99,6 +100,11 @@ class Snapshots:
             self._rests_until = now + REST * (now - began)
         hints = self._overlay.candidates()
         return hints, self._refreshed()
+
+    def gaps(self) -> list[str]:
+        """Return a sentence about each thing that could not be read when the last question was answered."""
+        unread = {problem.path: problem.reason for problem in self._overlay.unread.values()}
+        return [f"Answers lack what is in {path}: {reason}." for path, reason in unread.items()][:MOST_GAPS]
 
     def known(self) -> Known:
         """Return the names of the parameters and sequences that there are."""

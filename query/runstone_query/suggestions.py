@@ -34,7 +34,7 @@ class Known:
     def of(cls, generation: Generation | None, tails: dict[str, Tail]) -> Known:
         known = cls()
         for file in generation.states if generation is not None else []:
-            for key, _ in file.table.all():
+            for key in file.table.keys():  # noqa: SIM118 - it is no dictionary
                 known._add_key(key)
             known.sequences.update(dict.fromkeys(label.name for label in file.labels.labels))
         for tail in tails.values():

@@ -1,13 +1,16 @@
 """A worker: a process that answers other people's queries, and is killed when one takes too long.
 
 The limits of `budget` end nearly every bad query; this ends the rest, also inside one long call of C code. The
-process is started once and used for many queries. It has no environment, cannot start processes, write files or
-use the network (`confinement`), and only JSON goes in and out.
+process is started once and used for many questions. It has no environment, cannot start processes, write files or
+use the network (`confinement`); what goes in and out is in `service`.
 """
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
+import math
 import os
 import select
 import signal
@@ -16,21 +19,25 @@ import sys
 import threading
 import time
 from types import TracebackType
-from typing import Any, BinaryIO, NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
-from runstone_writer import errors
-from runstone_writer.errors import QueryError, QueryTimeoutError, RunstoneError, UsageError
+from runstone_writer.errors import QueryTimeoutError, RunstoneError, UsageError
 from runstone_writer.layout import open_repo
-from runstone_writer.values import decode, encode
+from runstone_writer.values import decode
 
 from .aimql import ENTITIES
+from .reply import Reply, error_from
 
 SECONDS = 10.0
 MEMORY = 512 * 1024 * 1024
 START_SECONDS = 120.0
+ANSWERS = "runstone_query.answers"
 
-_CALLS = {"metric": "query_metrics", "figures": "query_figure_objects"}
-_RAISED = ("CorruptionError", "FormatVersionError", "MissingRepoError", "StoreError", "UsageError")
+_PIPE = 1 << 20  # bytes: large replies come in few pieces
+_CODE = (
+    "import sys, json; sys.path[:] = json.loads(sys.argv[1]); "
+    "from runstone_query.service import serve; serve(sys.argv[2], int(sys.argv[3]), sys.argv[4])"
+)
 
 
 class SequenceKey(NamedTuple):
@@ -53,36 +60,85 @@ class QueryWorker:
 
     Args:
         path: the repository.
-        seconds: how long one query may take, from asking to answer.
-        memory: bytes that the process may use beyond what it has mapped when it is ready.
+        seconds: how long one question may take, from asking to answer.
+        memory: bytes of its own that the process may fill for one question. Index files that it maps do not count.
+        answers: the module with what it can be asked (see `answers`).
 
-    Raises MissingRepoError if there is no repository. A query that takes too long, or too much memory, raises
-    QueryTimeoutError; the process is replaced, and the next query is answered as if nothing had happened.
+    Raises MissingRepoError if there is no repository. A question that takes too long, or too much memory, raises
+    QueryTimeoutError; the process is replaced, and the next question is answered as if nothing had happened.
     """
 
     def __init__(
-        self, path: str | os.PathLike[str], *, seconds: float = SECONDS, memory: int = MEMORY
+        self,
+        path: str | os.PathLike[str],
+        *,
+        seconds: float = SECONDS,
+        memory: int = MEMORY,
+        answers: str = ANSWERS,
     ) -> None:
         self._path = os.path.dirname(os.path.abspath(open_repo(path).root))
         self._memory = memory
-        self._lock = threading.Lock()
+        self._answers = answers
+        self._lock = threading.Lock()  # held while a question is answered
+        self._changing = threading.Lock()  # held while a process takes the place of another
         self._process: subprocess.Popen[bytes] | None = None
+        self._rest = b""  # what has been read of the pipe, and belongs to the next reply
         self._is_ready = False
+        self._is_busy = False  # a question has been asked, and its reply not been read
+        self._is_closed = False
         self.seconds = seconds
         self.restarts = -1  # how often the process has been replaced
         self._start()
 
     def run_hashes(self, query: str) -> Answer:
         """Return the hashes of the runs that match, newest first. Raises QueryError, QueryTimeoutError."""
-        return self._ask(query, None)
+        return self._found("run_hashes", {"q": query})
 
     def sequence_keys(self, entity: str, query: str) -> Answer:
         """Return a SequenceKey for each sequence that matches; `entity` is "metric", "images", ..."""
         if entity not in ENTITIES:
             raise UsageError(f"unknown sequence type {entity!r}", hint=f"There are {', '.join(ENTITIES)}.")
-        answer = self._ask(query, entity)
+        answer = self._found("sequence_keys", {"q": query, "entity": entity})
         answer[:] = [SequenceKey(*key) for key in answer]
         return answer
+
+    def ask(self, name: str, arguments: dict[str, Any], seconds: float | None = None) -> Reply:
+        """Return the answer to a question of the module; the arguments go through JSON.
+
+        Errors of Runstone's come back as what they were. QueryTimeoutError after `seconds` (those of the worker if
+        not given); the start of the process does not count.
+        """
+        with self._lock:
+            allowed = self.seconds if seconds is None else seconds
+            self._wait_until_ready()
+            deadline = time.monotonic() + allowed
+            self._is_busy = True
+            try:
+                self._send({"name": name, "arguments": arguments, "seconds": allowed}, deadline)
+                fields, body = self._reply(deadline, allowed)
+                with self._changing:
+                    self._is_busy = False
+            except _StoppedError as stopped:
+                code = self._start()
+                what = str(arguments.get("q", name))[:200]
+                raise QueryTimeoutError(
+                    f"the query was stopped: {stopped}{_ended(code)}: {what}",
+                    hint="Ask for less: conditions that the index knows leave fewer runs to look at.",
+                ) from None
+            except BaseException:  # Ctrl-C: the next reply must not be this one's
+                self._start()
+                raise
+            if fields.get("retiring"):
+                self._start()
+        if "error" in fields:
+            raise error_from(fields)
+        return Reply(fields["header"], body)
+
+    def interrupt(self) -> None:
+        """End the process if it is answering a question, which then raises QueryTimeoutError. From any thread."""
+        with self._changing:
+            if self._process is not None and self._is_busy:
+                self._process.kill()
 
     @property
     def pid(self) -> int:
@@ -91,7 +147,11 @@ class QueryWorker:
         return self._process.pid
 
     def close(self) -> None:
-        """End the process."""
+        """End the process, also in the middle of a question."""
+        with self._changing:
+            self._is_closed = True
+            if self._process is not None:
+                self._process.kill()
         with self._lock:
             self._kill()
 
@@ -105,70 +165,63 @@ class QueryWorker:
 
     # -- inside ----------------------------------------------------------------------------------------
 
-    def _ask(self, query: str, entity: str | None) -> Answer:
-        with self._lock:
-            if self._process is None:
-                raise UsageError("the worker is closed")
-            if not self._is_ready:
-                self._wait_until_ready()
-            deadline = time.monotonic() + self.seconds
-            try:
-                self._send({"query": query, "entity": entity, "seconds": self.seconds}, deadline)
-                reply = self._reply(deadline)
-            except _StoppedError as stopped:
-                code = self._kill()
-                self._start()
-                raise QueryTimeoutError(
-                    f"the query was stopped: {stopped}{_ended(code)}: {query[:200]}",
-                    hint="Ask for less: conditions that the index knows leave fewer runs to look at.",
-                ) from None
-            except BaseException:  # Ctrl-C: the next reply must not be this one's
-                self._kill()
-                self._start()
-                raise
-        if "error" in reply:
-            raise _error_from(reply)
-        answer = Answer(decode(reply["found"]))
-        answer.skipped, answer.first_error = reply["skipped"], reply["first_error"]
+    def _found(self, name: str, arguments: dict[str, Any]) -> Answer:
+        header = self.ask(name, arguments).header
+        answer = Answer(decode(header["found"]))
+        answer.skipped, answer.first_error = header["skipped"], header["first_error"]
         return answer
 
     def _wait_until_ready(self) -> None:
+        if self._process is None and not self._is_closed:  # the last one did not start
+            self._start()
+        if self._process is None:
+            raise UsageError("the worker is closed")
+        if self._is_ready:
+            return
         try:
-            reply = self._reply(time.monotonic() + START_SECONDS)
+            fields, _ = self._reply(time.monotonic() + START_SECONDS, START_SECONDS)
         except _StoppedError as stopped:
             raise RunstoneError(f"the worker did not start: {stopped}{_ended(self._kill())}") from None
-        if "error" in reply:
+        except BaseException:
             self._kill()
-            raise _error_from(reply)
+            raise
+        if "error" in fields:
+            self._kill()
+            raise error_from(fields)
         self._is_ready = True
 
-    def _start(self) -> None:
-        """Start a process, without waiting for it."""
-        self._kill()
-        code = "import sys, json; sys.path[:] = json.loads(sys.argv[1]); " + (
-            "from runstone_query.worker import serve; serve(sys.argv[2], int(sys.argv[3]))"
-        )
+    def _start(self) -> int:
+        """Start a process in place of the one that there is, without waiting for it. Returns that one's exit code."""
+        code = self._kill()
         paths = json.dumps([os.path.abspath(path) for path in sys.path if path])
-        self._process = subprocess.Popen(
-            [sys.executable, "-I", "-c", code, paths, self._path, str(self._memory)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env={},
-            start_new_session=True,  # Ctrl-C is for the parent to handle
-        )
-        self._is_ready = False
-        self.restarts += 1
+        with self._changing:
+            if self._is_closed:
+                return code
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", "-c", _CODE, paths, self._path, str(self._memory), self._answers],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                env={},
+                start_new_session=True,  # Ctrl-C is for the parent to handle
+            )
+            assert self._process.stdout is not None  # noqa: S101
+            with contextlib.suppress(OSError, AttributeError):  # it is a matter of speed
+                fcntl.fcntl(self._process.stdout, fcntl.F_SETPIPE_SZ, _PIPE)
+            self.restarts += 1
+        return code
 
     def _kill(self) -> int:
         """End the process, whatever it is doing. Returns its exit code."""
-        process, self._process = self._process, None
-        if process is None:
-            return 0
-        process.kill()
-        for pipe in (process.stdin, process.stdout):
-            if pipe is not None:
-                pipe.close()
-        return process.wait()
+        with self._changing:
+            process, self._process = self._process, None
+            self._is_ready, self._is_busy, self._rest = False, False, b""
+            if process is None:
+                return 0
+            process.kill()
+            for pipe in (process.stdin, process.stdout):
+                if pipe is not None:
+                    pipe.close()
+            return process.wait()
 
     def _send(self, message: dict[str, Any], deadline: float) -> None:
         assert self._process is not None  # noqa: S101
@@ -177,7 +230,7 @@ class QueryWorker:
         os.set_blocking(pipe, False)
         data = memoryview(json.dumps(message).encode() + b"\n")
         while data:
-            if not select.select([], [pipe], [], max(deadline - time.monotonic(), 0))[1]:
+            if not _is_open(pipe, select.POLLOUT, deadline):
                 raise _StoppedError("its question was not read")
             try:
                 data = data[os.write(pipe, data) :]
@@ -186,108 +239,46 @@ class QueryWorker:
             except BrokenPipeError:
                 raise _StoppedError("its process had ended") from None
 
-    def _reply(self, deadline: float) -> dict[str, Any]:
+    def _reply(self, deadline: float, allowed: float) -> tuple[dict[str, Any], bytes]:
         """Return the next reply. Raises _StoppedError at the deadline, or if there will be none."""
+        parts = [self._rest]
+        while b"\n" not in parts[-1]:
+            parts.append(self._read(deadline, allowed))
+        line, _, rest = b"".join(parts).partition(b"\n")
+        fields: dict[str, Any] = json.loads(line)
+        if fields.get("stopped"):
+            raise _StoppedError(f"it needed more than {self._memory >> 20} MiB")
+        parts, missing = [rest], fields["bytes"] - len(rest)
+        while missing > 0:
+            parts.append(self._read(deadline, allowed))
+            missing -= len(parts[-1])
+        body = b"".join(parts)
+        self._rest = body[fields["bytes"] :]
+        return fields, body[: fields["bytes"]]
+
+    def _read(self, deadline: float, allowed: float) -> bytes:
         assert self._process is not None  # noqa: S101
         assert self._process.stdout is not None  # noqa: S101
         pipe = self._process.stdout.fileno()
-        parts: list[bytes] = []
-        while not parts or not parts[-1].endswith(b"\n"):
-            left = deadline - time.monotonic()
-            if left <= 0 or not select.select([pipe], [], [], left)[0]:
-                raise _StoppedError(f"it took longer than {self.seconds:g} s")
-            part = os.read(pipe, 1 << 20)
-            if not part:
-                raise _StoppedError("its process ended")
-            parts.append(part)
-        reply: dict[str, Any] = json.loads(b"".join(parts))
-        if reply.get("stopped"):
-            raise _StoppedError(f"it needed more than {self._memory >> 20} MiB")
-        return reply
+        if not _is_open(pipe, select.POLLIN, deadline):
+            raise _StoppedError(f"it took longer than {allowed:g} s")
+        part = os.read(pipe, _PIPE)
+        if not part:
+            raise _StoppedError("its process ended")
+        return part
 
 
 class _StoppedError(Exception):
     """There is no reply."""
 
 
+def _is_open(pipe: int, event: int, deadline: float) -> bool:
+    """Wait until a pipe can be read or written, or has ended; False at the deadline."""
+    left = deadline - time.monotonic()
+    poll = select.poll()  # select() knows descriptors up to 1,023
+    poll.register(pipe, event)
+    return left > 0 and bool(poll.poll(math.ceil(left * 1000)))
+
+
 def _ended(code: int) -> str:
     return "" if code in (0, -signal.SIGKILL) else f" (exit code {code})"
-
-
-def _error_from(reply: dict[str, Any]) -> RunstoneError:
-    message, hint = reply["message"], reply["hint"]
-    if reply["error"] == "QueryError":
-        return QueryError(message, hint=hint, line=reply["line"], column=reply["column"], text=reply["text"])
-    if reply["error"] in _RAISED:
-        kind = getattr(errors, reply["error"])
-        return (
-            RunstoneError(message, hint=hint) if kind is errors.CorruptionError else kind(message, hint=hint)
-        )
-    return RunstoneError(f"the query failed: {message}", hint=hint)
-
-
-# -- in the process ----------------------------------------------------------------------------------------------
-
-
-def serve(path: str, memory: int) -> None:
-    """Answer the questions on standard input until it ends. What the worker's process does."""
-    replies = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # nothing else may stand between the replies
-    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # each thread would map memory that nobody needs
-    from . import confinement  # noqa: PLC0415
-
-    confinement.use_one_heap()
-    try:
-        repo = _warm(path)
-    except RunstoneError as error:
-        _send_reply(replies, {"error": type(error).__name__, "message": error.message, "hint": error.hint})
-        return
-    import psutil  # noqa: PLC0415
-
-    confinement.confine_calls()
-    confinement.confine_resources(memory, psutil.Process().memory_info().vms)
-    confinement.confine_python()
-    _send_reply(replies, {"ready": True})
-    for line in sys.stdin.buffer:
-        question = json.loads(line)
-        confinement.allow_seconds(question["seconds"])
-        _send_reply(replies, _answer(repo, question["query"], question["entity"]))
-
-
-def _warm(path: str) -> Any:
-    """Open the repository, and use once whatever a query may use, so that nothing is imported later."""
-    import re2  # noqa: F401, PLC0415
-
-    from .repo import Repo  # noqa: PLC0415
-
-    repo = Repo(path, read_only=True)
-    warming = "matches(run.é, 'x') or datetime.strptime('1', '%d').strftime('%d')"
-    len(repo.query_runs(warming))
-    len(repo.query_metrics(warming))
-    return repo
-
-
-def _send_reply(pipe: BinaryIO, message: dict[str, Any]) -> None:
-    pipe.write(json.dumps(message).encode() + b"\n")
-    pipe.flush()
-
-
-def _answer(repo: Any, query: str, entity: str | None) -> dict[str, Any]:
-    try:
-        if entity is None:
-            result = repo.query_runs(query)
-            found: list[Any] = result.hashes()
-        else:
-            call = _CALLS.get(entity, f"query_{entity}")
-            result = getattr(repo, call)(query)
-            found = [[s.run.hash, s.name, dict(s.context)] for s in result]
-        return {"found": encode(found), "skipped": result.skipped, "first_error": result.first_error}
-    except QueryError as error:
-        place = {"line": error.lineno, "column": error.offset, "text": error.text}
-        return {"error": "QueryError", "message": error.message, "hint": error.hint, **place}
-    except MemoryError:
-        return {"stopped": True}
-    except RunstoneError as error:
-        return {"error": type(error).__name__, "message": error.message, "hint": error.hint}
-    except Exception as error:
-        return {"error": "Exception", "message": f"{type(error).__name__}: {error}"[:1000], "hint": ""}

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import orjson
 
 from .errors import UsageError
-from .params import UNSET, Params
+from .params import UNSET, Params, TaggedTree
 from .replay import replay
 from .state import PROPS, RunState, WriterState
 from .values import Key, decode, normal_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Container, Iterable, Mapping
 
     from .layout import Layout
 
@@ -47,16 +47,29 @@ class Change(NamedTuple):
         return datetime.fromtimestamp(self.time, UTC)
 
 
-class _Recorder(RunState):
-    """A state that remembers what it was told."""
+class Edit(NamedTuple):
+    """One change, with what was there before and what is there since: tagged JSON, None for nothing."""
 
-    def __init__(self, run: str) -> None:
+    time: float
+    writer: str
+    of: str
+    """One of "params", "props", "tags" and "notes"."""
+    key: tuple[str | int, ...]
+    before: Any
+    after: Any
+
+
+class _Recorder(RunState):
+    """A state that remembers what it was told, of events with certain names."""
+
+    def __init__(self, run: str, names: Container[str] | None = None) -> None:
         super().__init__(run)
+        self._names = _READ if names is None else names
         self.told: list[tuple[int, str, dict[str, Any]]] = []
 
     def apply(self, writer: WriterState, event: dict[str, Any]) -> None:
         super().apply(writer, event)
-        if event["event"] in _READ:
+        if event["event"] in self._names:
             self.told.append((writer.base + event.get("dt", 0), writer.writer, event))
 
 
@@ -87,6 +100,28 @@ def changes_of(
         raise UsageError(f"there is no history of {key!r} in {of!r}", hint=hint)
     found = _all_changes(_recorded(layout, run, ends, unwritten))
     return [change for change in found if change.of == of and change.key == (key,)]
+
+
+def edits_of(layout: Layout, run: str) -> list[Edit]:
+    """Return what was changed in a run's parameters, properties, tags and notes, in the order in which it counts."""
+    recorder = _Recorder(run, ("set", "unset", "prop", "tag", "note"))
+    replay(layout, recorder, layout.log_names(run), _no_points)
+    recorder.told.sort(key=lambda told: told[:2])
+    params, others, found = TaggedTree(), dict[tuple[str, str], Any](), []
+    for time, writer, event in recorder.told:
+        of = _EDITED[event["event"]]
+        if of == "params":
+            key = _path(event)
+            before = params.get(key)
+            params.put(key, UNSET if event["event"] == "unset" else event["value"])
+            after = params.get(key)
+        else:
+            name = event["id" if of == "notes" else "name"]
+            after = event[{"props": "value", "tags": "on", "notes": "text"}[of]]
+            key, before = (name,), others.get((of, name), False if of == "tags" else None)
+            others[of, name] = after
+        found.append(Edit(time / 1e6, writer, of, key, before, after))
+    return found
 
 
 def _recorded(
@@ -164,6 +199,7 @@ def _path(event: dict[str, Any]) -> Key:
     return tuple(decode(event["key"]))
 
 
+_EDITED = {"set": "params", "unset": "params", "prop": "props", "tag": "tags", "note": "notes"}
 _READ: dict[str, Any] = {
     "set": ("params", lambda event: (_path(event), decode(event["value"]))),
     "unset": ("params", lambda event: (_path(event), None)),

@@ -90,8 +90,21 @@ class Params:
             self._exact = self._build(lambda data: kinds.exact(data, self.exact_marks))
         return _follow(self._exact, key, default)
 
+    def tagged(self) -> dict[str, Any]:
+        """Return all parameters as tagged JSON: each value as the log has it."""
+        tree = TaggedTree()
+        if self._root is not None and isinstance(self._root.value, dict):
+            tree.put((), self._root.value)
+        for _, key, value in sorted(self._live(), key=lambda item: item[0]):
+            tree.put(key, value)
+        found: dict[str, Any] = tree.get()
+        return found
+
+    def _live(self) -> list[tuple[Stamp, Key, Any]]:
+        return [(a.stamp, key, a.value) for group in self._groups.values() for key, a in group.items()]
+
     def _build(self, read: Callable[[Any], Any]) -> dict[Any, Any]:
-        live = [(a.stamp, key, a.value) for group in self._groups.values() for key, a in group.items()]
+        live = self._live()
         if any(type(part) is int for _, key, _ in live for part in key[1:]):
             # A list has places, an array and a set have none, though a query sees lists of them as well.
             tree: dict[Any, Any] = _closed(self._assemble(live, _opened), read)
@@ -135,6 +148,25 @@ class Params:
                 params._root = assignment
             params._newest = max(params._newest, stamp)
         return params
+
+
+class TaggedTree:
+    """Parameters as tagged JSON, to which assignments are made in the order in which they count."""
+
+    def __init__(self) -> None:
+        self._tree: Any = {}
+
+    def put(self, key: Key, value: Any) -> None:
+        """Assign tagged JSON, or UNSET."""
+        opened = UNSET if value is UNSET else _opened(value)
+        if key:
+            _put(self._tree, key, opened)
+        else:
+            self._tree = opened if isinstance(opened, dict) else {}
+
+    def get(self, key: Key = ()) -> Any:
+        """Return what stands at a path; None if nothing does."""
+        return _as_tagged(_follow(self._tree, key, None))
 
 
 def _follow(here: Any, key: Key, default: Any) -> Any:
@@ -198,3 +230,18 @@ def _closed(value: Any, read: Callable[[Any], Any]) -> Any:
     if isinstance(value, list):
         return [_closed(item, read) for item in value]
     return {key: _closed(item, read) for key, item in value.items()}
+
+
+def _as_tagged(value: Any) -> Any:
+    """Return the tagged JSON that `_opened` was given."""
+    if isinstance(value, _Leaf):
+        return value.data
+    if isinstance(value, list):
+        return [_as_tagged(item) for item in value]
+    if not isinstance(value, dict):
+        return None
+    items = {key: _as_tagged(item) for key, item in value.items()}
+    keys = {key: encode(key) for key in items}
+    if all(type(key) is str and key[:1] != "$" for key in keys.values()):
+        return items
+    return {"$dict": [[keys[key], item] for key, item in items.items()]}

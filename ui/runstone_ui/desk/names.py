@@ -1,0 +1,70 @@
+"""Names: what completion offers; and whether a query that was made of them can be right."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from runstone_query.policy import compile_query
+from runstone_query.reply import Reply
+from runstone_query.repo import Repo
+from runstone_query.selection import Explanation, Selection
+from runstone_query.sequences import KINDS
+from runstone_writer.liveness import status_of
+
+from .arguments import Arguments
+from .inventory import Inventory
+from .values import reply, tagged
+
+MOST = 10_000  # of each kind
+
+
+def check(repo: Repo, arguments: Arguments) -> Reply:
+    """`GET check`."""
+    kind = arguments.one_of("kind", ("runs", *KINDS), "runs")
+    compile_query(repo.parsed(arguments.text("q"), None if kind == "runs" else kind))
+    return reply({"ok": True})
+
+
+def counts(repo: Repo, _arguments: Arguments) -> Reply:
+    """How many runs there are, how many are being written, and which index is published: for `GET project`."""
+    generation, fresh = repo.snapshots.take()
+    tails = [tail for tail in fresh.values() if tail.state.known and not tail.state.deleted]
+    runs = sum(tail.number is None for tail in tails)
+    active = sum(status_of(repo.layout, tail.state) == "running" for tail in tails)
+    if generation is not None:
+        runs += generation.manifest.runs
+    return reply(
+        {
+            "runs": runs,
+            "active": active,
+            "generation": None if generation is None else generation.manifest.generation,
+        }
+    )
+
+
+def names(repo: Repo, _arguments: Arguments) -> Reply:
+    """`GET names`."""
+    generation, fresh = repo.snapshots.take()
+    met = Inventory()
+    for file, rows in Selection(generation, None, fresh, Explanation("", ""), archived_too=True).parts:
+        met.add_rows(file, rows, exactly=False)
+    for tail in fresh.values():
+        if tail.state.known and not tail.state.deleted:
+            met.add_state(tail.state)
+    sequences = {entity: _labels(met, kind) for entity, kind in KINDS.items()}
+    return reply(
+        {
+            "params": met.parameters()[:MOST],
+            "metrics": sequences.pop("metric"),
+            "sequences": sequences,
+            "experiments": sorted(met.experiments)[:MOST],
+            "tags": sorted(met.tags)[:MOST],
+        }
+    )
+
+
+def _labels(met: Inventory, kind: str) -> list[dict[str, Any]]:
+    return [
+        {"name": name, "context": tagged(context), "expression": expression}
+        for name, context, expression in met.sequences(kind)[:MOST]
+    ]
