@@ -27,7 +27,7 @@ def test_the_page_on_the_command_line_has_every_command():
     headings = re.findall(r"^## runstone ?(.*)$", (TOP / "docs/cli.md").read_text(), re.MULTILINE)
     runs = [f"runs {name}" for name in ("archive", "copy", "ls", "move", "restore", "rm", "show", "tag")]
     rest = ["history", "tail", "index", "reindex", "status", "fsck", "gc", "backup"]
-    assert headings == ["", "init", "query", "runs", *runs, *rest]
+    assert headings == ["", "init", "up", "query", "runs", *runs, *rest]
 
 
 PAGES = ["README.md", "CHANGELOG.md"] + [

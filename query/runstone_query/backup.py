@@ -23,6 +23,7 @@ from runstone_writer.layout import (
 from runstone_writer.lines import LINE_LIMIT, chain_after, whole_chunk_holds
 from runstone_writer.reader import key_in
 from runstone_writer.replay import Problem
+from runstone_writer.views import view_logs
 
 from .blobs import PIECE, blobs_in, copy_blob
 from .transfer import checksum, copy_log
@@ -65,7 +66,7 @@ def back_up(source: Layout, dest: str | os.PathLike[str], progress: Progress | N
         try:
             if is_doubtful:
                 _remove_torn(source.log_path(run, name), target.log_path(run, name), end)
-            if _bring_up(source, target, run, name, end, done):
+            if _bring_up_log(source, target, run, name, end, done):
                 folders.add(target.run_folder(run))
         except FileNotFoundError:  # collected in the meantime
             continue
@@ -75,6 +76,9 @@ def back_up(source: Layout, dest: str | os.PathLike[str], progress: Progress | N
         if progress is not None:
             progress(count + 1, len(ends))
     above = {os.path.dirname(folder) for folder in folders}
+    if _bring_up_views(source, target, done, is_doubtful=is_doubtful):
+        folders.add(target.views)
+        above.add(target.root)
     for folder in (*sorted(folders), *sorted(above), target.logs):
         sync_folder(folder)
     os.unlink(unfinished)
@@ -135,14 +139,39 @@ def _copy_blobs(source: Layout, target: Layout, done: Backup) -> None:
             done.blob_bytes += size
 
 
-def _bring_up(source: Layout, target: Layout, run: str, name: str, end: int, done: Backup) -> bool:
-    """Copy what is new of a log; return whether its name is new."""
+def _bring_up_log(source: Layout, target: Layout, run: str, name: str, end: int, done: Backup) -> bool:
+    """Copy what is new of a run's log; return whether its name is new."""
     here, there = source.log_path(run, name), target.log_path(run, name)
     start = _common(here, there, end, done)
     if start is None or start >= end:
         return False
     make_folder(target.run_folder(run))
     leave_hint(target, run, log_order(name)[0])
+    _bring_up(here, there, start, end, done)
+    return not start
+
+
+def _bring_up_views(source: Layout, target: Layout, done: Backup, *, is_doubtful: bool) -> bool:
+    """Copy what is new of the saved views; return whether there are new names."""
+    is_new = False
+    for name in view_logs(source):
+        here, there = source.view_path(name), target.view_path(name)
+        try:
+            end = last_line_end(here, os.stat(here, follow_symlinks=False).st_size)
+            if is_doubtful:
+                _remove_torn(here, there, end)
+            start = _common(here, there, end, done)
+            if start is not None and start < end:
+                make_folder(target.views)
+                _bring_up(here, there, start, end, done)
+                is_new = is_new or not start
+        except OSError as error:
+            done.problems.append(Problem(here, 0, 0, f"cannot be copied: {error.strerror or error}"))
+    return is_new
+
+
+def _bring_up(here: str, there: str, start: int, end: int, done: Backup) -> None:
+    """Copy a log from `start`, up to where the backup has it, to `end`."""
     if start:
         _append(here, there, start, end)
     else:
@@ -151,7 +180,6 @@ def _bring_up(source: Layout, target: Layout, run: str, name: str, end: int, don
     done.log_bytes += end - start
     if not intact(there, start, end):
         done.problems.append(Problem(there, start, end, "damaged lines, as in the original"))
-    return not start
 
 
 def _common(here: str, there: str, end: int, done: Backup) -> int | None:

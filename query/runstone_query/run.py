@@ -259,14 +259,20 @@ def _stored_again(root: str, run: str, read_only: bool) -> StoredRun:
 
 
 def append_edit(layout: Layout, run: str, event: str, fields: dict[str, Any]) -> None:
-    """Append one edit to a run's folder, durable on return, in a log of its own.
+    """Append one edit to a run's folder, durable on return, in a log of its own. Raises what append_edits raises."""
+    append_edits(layout, run, [(event, fields)])
 
-    Raises StoreError if the storage refuses it: nobody waits for an edit, so it is not kept in memory.
+
+def append_edits(layout: Layout, run: str, events: list[tuple[str, dict[str, Any]]]) -> None:
+    """Append edits that belong together to a run's folder, durable on return, in a log of their own.
+
+    Raises StoreError if the storage refuses it: nobody waits for an edit, so none is kept in memory.
     """
     log = LogWriter(layout, run, kind="edit")
     with warnings.catch_warnings():  # it would say that training goes on
         warnings.simplefilter("ignore", RuntimeWarning)
-        log.append(event, **fields)
+        for event, fields in events:
+            log.append(event, **fields)
     if log.unwritten():
         why = log.refusal.strerror if log.refusal is not None else "it is not known why"
         log.forget()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -16,12 +17,13 @@ from runstone_indexer.intake import points_of
 from runstone_indexer.manifest import index_folder
 from runstone_indexer.parameters import damaged_file, stamp_of
 from runstone_writer.errors import CorruptionError
-from runstone_writer.layout import Layout, is_safe_hash, parse_log_name, shard
+from runstone_writer.layout import Layout, is_link, is_safe_hash, parse_log_name, shard
 from runstone_writer.media.blob import StoredBlob
 from runstone_writer.media.objects import references
 from runstone_writer.media.shelf import PARTIAL, stored_blobs
 from runstone_writer.replay import Problem
 from runstone_writer.state import RunState
+from runstone_writer.views import NO_LOG, Views, view_logs
 
 from .blobs import named_in
 from .damaged import bytes_of, set_aside
@@ -84,6 +86,7 @@ def verify(layout: Layout, progress: Progress | None = None) -> Verdict:
         _verify_runs(layout, set(runs), generation, verdict)
     if faults:
         _weigh(layout, runs, faults, verdict)
+    _verify_views(layout, verdict)
     verdict.runs = len(runs)
     _measure(layout, verdict)
     verdict.known, verdict.damage = set_aside(layout, verdict.damage)
@@ -193,6 +196,26 @@ def _weigh(layout: Layout, runs: list[str], faults: dict[str, Problem], verdict:
         else:
             reason = f"{problem.reason}, and no log names it"
             verdict.tails.append(Problem(problem.path, problem.start, problem.end, reason))
+
+
+def _verify_views(layout: Layout, verdict: Verdict) -> None:
+    """Read every log of saved views."""
+    if is_link(layout.views):
+        verdict.damage.append(Problem(layout.views, 0, 0, "a symbolic link, which nobody follows"))
+        return
+    for problem in Views(layout).problems():
+        if problem.reason.startswith("torn tail"):
+            verdict.tails.append(problem)
+        elif problem.reason != NO_LOG:
+            verdict.damage.append(problem)
+        elif parse_log_name(os.path.basename(problem.path)) is None:
+            verdict.foreign.append(problem)
+        else:
+            verdict.damage.append(Problem(problem.path, 0, 0, IMPOSTOR))
+    for name in view_logs(layout):
+        verdict.logs += 1
+        with contextlib.suppress(OSError):
+            verdict.bytes_read += os.stat(layout.view_path(name)).st_size
 
 
 def _verify_references(layout: Layout, record: Record, known: set[tuple[str, int]], verdict: Verdict) -> None:

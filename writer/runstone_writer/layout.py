@@ -33,6 +33,7 @@ class Layout:
         self.live = os.path.join(root, "live")
         self.blobs = os.path.join(root, "blobs")
         self.index = os.path.join(root, "index")
+        self.views = os.path.join(root, "views")
 
     def run_folder(self, run: str) -> str:
         return (
@@ -44,6 +45,9 @@ class Layout:
 
     def blob_path(self, digest: str) -> str:
         return os.path.join(self.blobs, digest[:2], digest)
+
+    def view_path(self, name: str) -> str:
+        return os.path.join(self.views, name)
 
     def hint_path(self, run: str, writer: str) -> str:
         return os.path.join(self.live, f"{run}.{writer}")
@@ -220,7 +224,7 @@ def open_repo(path: str | os.PathLike[str], *, create: bool = False) -> Layout:
 
 
 def _refuse_links(root: str) -> None:
-    for name in ("logs", "live", "blobs", "incoming", "trash", "damaged"):
+    for name in ("logs", "live", "blobs", "views", "incoming", "trash", "damaged"):
         path = os.path.join(root, name)
         try:
             mode = os.lstat(path).st_mode

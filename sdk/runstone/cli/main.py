@@ -18,6 +18,7 @@ from .text import printable
 # In the order of --help: a command and the module that it is in, which is loaded when it is called.
 COMMANDS = {
     "init": "init",
+    "up": "up",
     "query": "query",
     "runs": "runs",
     "history": "history",

@@ -1,0 +1,174 @@
+"""What has changed in a repository since the last look: by hints, sizes of logs and the manifest. It reads no log."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import time
+from dataclasses import dataclass, field, replace
+from heapq import nlargest
+from itertools import islice
+
+from runstone_indexer.columns import Columns, DamagedColumnsError
+from runstone_indexer.discovery import hinted, look_into
+from runstone_indexer.generation import epoch_folder
+from runstone_indexer.manifest import Manifest, manifest_path, read_manifest
+from runstone_writer.layout import Layout
+from runstone_writer.tender import LEASE_SECONDS
+
+MOST_LOOKS = 1000  # into folders of runs, at one look; the others have their turn at the next
+UNSEEN = (-1, -1)
+MOST_NEWS = 1000  # runs that are named; of more it is said that there are others
+
+
+@dataclass(slots=True)
+class News:
+    """What is new: the runs in which something has happened, and whether there are others than those."""
+
+    generation: int | None = None
+    active: int = 0
+    runs: dict[str, None] = field(default_factory=dict)
+    more: bool = False
+
+    def add(self, later: News) -> None:
+        """Take in what came later."""
+        self.generation, self.active = later.generation, later.active
+        self.runs |= later.runs
+        self.more = self.more or later.more or len(self.runs) > MOST_NEWS
+        self.runs = dict(islice(self.runs.items(), MOST_NEWS))
+
+
+@dataclass(slots=True)
+class _Known:
+    """What the last look at a run with hints has found."""
+
+    writers: frozenset[str]
+    extent: tuple[int, int] = UNSEEN
+    beat: float = 0.0  # the newest time stamp of its hints,
+    heard: float = -math.inf  # and when that was seen to move, on our own clock
+
+    def of(self, writers: list[str]) -> _Known:
+        """Return what is known now that the run has other writers."""
+        return replace(self, writers=frozenset(writers))
+
+
+class Lookout:
+    """Looks at a repository again and again. Blocks for as long as the file system takes; one thread at a time."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._known: dict[str, _Known] = {}
+        self._turn = 0
+        self._stamp: tuple[int, ...] = ()
+        self._files: frozenset[str] | None = None
+        self.generation: int | None = None
+        self.indexed: int | None = None  # how many runs the index has
+
+    def look(self) -> News | None:
+        """Return what has happened since the last look; None if nothing has. The first look finds nothing new."""
+        is_first = self._files is None
+        before = self.active
+        found = News()
+        self._look_at_hints(found, is_first)
+        moved = self._look_at_index(found)
+        found.generation, found.active = self.generation, self.active
+        if is_first or not (found.runs or found.more or moved or found.active != before):
+            return None
+        return found
+
+    @property
+    def active(self) -> int:
+        """How many runs are being written: those whose heart has beaten within the lease."""
+        now = time.monotonic()
+        return sum(now - known.heard < LEASE_SECONDS for known in self._known.values())
+
+    def _look_at_hints(self, found: News, is_first: bool) -> None:
+        try:
+            hints = hinted(self._layout)
+        except OSError:
+            return
+        news = News()
+        for run in self._known.keys() - hints.keys():  # it has been ended, and indexed
+            news.runs[run] = None
+            del self._known[run]
+        for run, writers in hints.items():
+            known = self._known.get(run)
+            if known is None or known.writers != frozenset(writers):
+                self._known[run] = _Known(frozenset(writers)) if known is None else known.of(writers)
+                news.runs[run] = None
+        for run in self._in_turn():
+            known = self._known[run]
+            seen = self._seen(run, known)
+            if known.extent not in (UNSEEN, seen.extent):
+                news.runs[run] = None
+            self._known[run] = seen
+        if not is_first:
+            found.add(news)
+
+    def _in_turn(self) -> list[str]:
+        """Return the runs to look at now: those that nobody has looked at yet, the latest writers' first."""
+        unseen = (run for run, known in self._known.items() if known.extent == UNSEEN)
+        first = nlargest(MOST_LOOKS, unseen, key=lambda run: max(self._known[run].writers))
+        runs = list(self._known)
+        start = self._turn if self._turn < len(runs) else 0
+        self._turn = start + MOST_LOOKS - len(first)
+        return list(dict.fromkeys(first + runs[start : self._turn]))
+
+    def _seen(self, run: str, before: _Known) -> _Known:
+        found = _Known(before.writers, before.extent)
+        with contextlib.suppress(OSError):
+            found.extent = look_into(self._layout, run).extent
+        found.beat = max(
+            (_stamp_of(self._layout.hint_path(run, writer)) for writer in found.writers), default=0.0
+        )
+        if found.beat == before.beat:
+            found.heard = before.heard
+        elif before.beat:
+            found.heard = time.monotonic()
+        else:  # at first sight there is only the clock
+            found.heard = time.monotonic() - max(time.time() - found.beat, 0.0)
+        return found
+
+    def _look_at_index(self, found: News) -> bool:
+        """Look at the manifest; return whether another generation has been published."""
+        try:
+            status = os.stat(manifest_path(self._layout))
+            stamp: tuple[int, ...] = (status.st_ino, status.st_mtime_ns, status.st_size)
+        except OSError:
+            stamp = (0,)
+        if stamp == self._stamp:
+            return False
+        self._stamp = stamp
+        manifest = read_manifest(self._layout)
+        before, self.generation = self.generation, None if manifest is None else manifest.generation
+        self.indexed = None if manifest is None else manifest.runs
+        files = frozenset() if manifest is None else frozenset(entry["file"] for entry in manifest.states)
+        if manifest is not None and self._files is not None:
+            found.add(_runs_in(self._layout, manifest, files - self._files))
+        self._files = files
+        return before != self.generation
+
+
+def _runs_in(layout: Layout, manifest: Manifest, files: frozenset[str]) -> News:
+    """Return the runs whose states stand in files of an index that are new."""
+    news = News()
+    for entry in manifest.states:
+        if entry["file"] not in files:
+            continue
+        try:
+            if entry["columns"]["hash"][1] > MOST_NEWS:
+                news.more = True
+                continue
+            hashes = Columns(epoch_folder(layout, manifest.epoch), entry)["hash"]
+            news.runs |= dict.fromkeys(name.decode() for name in hashes.tolist() if name)
+        except (OSError, ValueError, KeyError, DamagedColumnsError):
+            news.more = True
+    return news
+
+
+def _stamp_of(path: str) -> float:
+    try:
+        return os.stat(path).st_mtime
+    except OSError:
+        return 0.0
