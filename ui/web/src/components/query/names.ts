@@ -1,0 +1,28 @@
+// What there is in the repository to ask about.
+
+import { type UseQueryResult, useQuery } from "@tanstack/react-query";
+import { get } from "../../api/client";
+import { useLive } from "../../api/live";
+import type { Names, Project } from "../../api/types";
+
+/** Names for completion and for choosing columns. They are long, so they are asked anew only now and then. */
+export function useNames(): UseQueryResult<Names> {
+  return useQuery({
+    queryKey: ["names"],
+    queryFn: ({ signal }) => get<Names>("names", {}, signal),
+    staleTime: 60_000,
+    // a repository that has nothing yet will soon have something
+    refetchInterval: ({ state: { data } }) =>
+      data && data.params.length + data.metrics.length > 0 ? false : 5000,
+  });
+}
+
+/** What is known of the repository as a whole; the same question as the header's. */
+export function useProject(): Project | undefined {
+  const live = useLive();
+  return useQuery({
+    queryKey: ["project", live.generation, live.active],
+    queryFn: ({ signal }) => get<Project>("project", {}, signal),
+    placeholderData: (previous) => previous,
+  }).data;
+}
