@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Curve } from "../../api/columns";
-import { askedFor, chartKey, groupTitle, keyOf, attributeOf } from "./grouping";
+import { askedFor, attributeOf, chartKey, groupTitle, keyOf } from "./grouping";
 
 const CURVE: Curve = {
   run: "0123456789abcdef01234567",

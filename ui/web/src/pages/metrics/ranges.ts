@@ -31,23 +31,18 @@ export interface YRange {
 
 /** The range of y that the lines take within a range of x. */
 export function yExtent(lines: readonly Line[], x: Range, log: boolean, trimmed: boolean): YRange {
+  if (trimmed) return trimmedExtent(lines, x, log);
+  let [low, high] = [Infinity, -Infinity];
+  visit(lines, x, log, true, (value) => {
+    if (value < low) low = value;
+    if (value > high) high = value;
+  });
+  return { range: padded(opened(low, high, log), 0.04, log), outside: 0 };
+}
+
+function trimmedExtent(lines: readonly Line[], x: Range, log: boolean): YRange {
   const values: number[] = [];
-  for (const line of lines) {
-    collect(values, line, line.sorted, x, log);
-    if (line.raw && !trimmed) collect(values, line.raw, line.sorted, x, log);
-    if (line.band) {
-      collect(values, { x: line.x, y: line.band.low }, true, x, log);
-      collect(values, { x: line.x, y: line.band.high }, true, x, log);
-    }
-  }
-  if (!trimmed) {
-    let [low, high] = [Infinity, -Infinity];
-    for (const value of values) {
-      if (value < low) low = value;
-      if (value > high) high = value;
-    }
-    return { range: padded(opened(low, high, log), 0.04, log), outside: 0 };
-  }
+  visit(lines, x, log, false, (value) => values.push(value));
   const sorted = Float64Array.from(values).sort();
   const range = opened(quantile(sorted, TRIMMED), quantile(sorted, 1 - TRIMMED), log);
   const shown = padded(range, 0.04, log);
@@ -55,14 +50,30 @@ export function yExtent(lines: readonly Line[], x: Range, log: boolean, trimmed:
   return { range: shown, outside };
 }
 
-function collect(values: number[], { x, y }: Points, sorted: boolean, range: Range, log: boolean): void {
-  const from = sorted ? placeOf(x, range.low) : 0;
-  const to = sorted ? placeOf(x, range.high, true) : x.length;
-  for (let place = from; place < to; place += 1) {
-    const value = y[place] as number;
-    if (!Number.isFinite(value) || (log && value <= 0)) continue;
-    if (!sorted && !((x[place] as number) >= range.low && (x[place] as number) <= range.high)) continue;
-    values.push(value);
+/** Each value that can be seen within a range of x; with or without what stands faintly behind smoothed lines. */
+function visit(
+  lines: readonly Line[],
+  range: Range,
+  log: boolean,
+  raw: boolean,
+  see: (value: number) => void,
+): void {
+  const some = ({ x, y }: Points, sorted: boolean) => {
+    const from = sorted ? placeOf(x, range.low) : 0;
+    const to = sorted ? placeOf(x, range.high, true) : x.length;
+    for (let place = from; place < to; place += 1) {
+      const [here, value] = [x[place] as number, y[place] as number];
+      if (!Number.isFinite(value) || (log && value <= 0)) continue;
+      if (sorted || (here >= range.low && here <= range.high)) see(value);
+    }
+  };
+  for (const line of lines) {
+    some(line, line.sorted);
+    if (line.raw && raw) some(line.raw, line.sorted);
+    if (line.band) {
+      some({ x: line.x, y: line.band.low }, true);
+      some({ x: line.x, y: line.band.high }, true);
+    }
   }
 }
 
