@@ -42,3 +42,11 @@ test("the ends of the ramp are its first and its last colour", () => {
   expect(ramp(1, "light")).toBe("rgb(184 52 27)");
   expect(ramp(7, "light")).toBe(ramp(1, "light"));
 });
+
+test("few keys have the first colours", () => {
+  expect([...allocated(["sgd", "adam", "lion"]).entries()]).toEqual([
+    ["adam", 0],
+    ["lion", 1],
+    ["sgd", 2],
+  ]);
+});

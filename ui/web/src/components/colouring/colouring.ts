@@ -15,7 +15,7 @@ const RAMPS = {
 
 /**
  * A colour's number for each key. Keys that had one keep it; a new one gets what its letters ask for, or, where that is
- * taken, the next that fewest others have. The order of the keys does not matter.
+ * taken, the next that fewest others have; among few keys, the first that is free. The order of the keys does not matter.
  */
 export function allocated(
   keys: Iterable<string>,
@@ -29,14 +29,17 @@ export function allocated(
     taken[number] = (taken[number] ?? 0) + 1;
   };
   const fresh: string[] = [];
-  for (const key of new Set(keys)) {
+  const all = new Set(keys);
+  // few keys have the first colours, which differ most
+  const few = all.size <= colours / 2;
+  for (const key of all) {
     const number = before.get(key);
     if (number === undefined) fresh.push(key);
     else take(key, number);
   }
   for (const key of fresh.sort()) {
     const fewest = Math.min(...taken);
-    let number = wish(key) % colours;
+    let number = few ? 0 : wish(key) % colours;
     while (taken[number] !== fewest) number = (number + 1) % colours;
     take(key, number);
   }

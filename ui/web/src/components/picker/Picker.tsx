@@ -81,6 +81,7 @@ function List({
   const [search, setSearch] = useState("");
   const [at, setAt] = useState(0);
   const panel = useRef<HTMLDivElement>(null);
+  const field = useRef<HTMLInputElement>(null);
   const rows = useMemo(() => rowsFor(options, chosen, search, writable), [options, chosen, search, writable]);
   const active = rows[Math.min(at, rows.length - 1)];
   useLayoutEffect(() => {
@@ -89,6 +90,8 @@ function List({
     // at a narrow window's right edge the list moves to the left
     const over = element.getBoundingClientRect().right - document.documentElement.clientWidth + 8;
     if (over > 0) element.style.left = `${-over}px`;
+    // not before it has its place: the page would scroll to where it was
+    field.current?.focus({ preventScroll: true });
   }, []);
   useEffect(() => {
     document.getElementById(`${id}-${rows.indexOf(active as Option)}`)?.scrollIntoView({ block: "nearest" });
@@ -114,9 +117,7 @@ function List({
     <div className={styles.panel} ref={panel}>
       <input
         type="search"
-        // the reader has just asked for this list, to search it
-        // biome-ignore lint/a11y/noAutofocus: opening the list is asking for its search
-        autoFocus
+        ref={field}
         role="combobox"
         aria-label={`${label}: search`}
         aria-expanded

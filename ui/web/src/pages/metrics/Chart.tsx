@@ -14,6 +14,8 @@ import { xKind } from "./ticks";
 
 export interface ChartLook {
   x: string;
+  /** Into how many parts of x the server cuts what it thins out. */
+  buckets: number;
   logX: boolean;
   logY: boolean;
   trimmed: boolean;
@@ -166,9 +168,10 @@ function Chips({ lines, all, outside, look }: ChipsProps) {
         <span
           className={styles.chip}
           data-kind="thinned"
-          title={`${thinned.length} of ${lines.length} lines have more points in this range than are drawn (up to ${most.toLocaleString("en-US")}). The range is cut into buckets, and of each the lowest and the highest point are kept: no peak is lost. Zoom in for all points.`}
+          title={`${thinned.length} of ${lines.length} lines have more points in this range than are drawn (up to ${most.toLocaleString("en-US")}). The range is cut into ${look.buckets} buckets, and of each the lowest and the highest point are kept: no peak is lost. Zoom in for all points.`}
         >
-          thinned: lowest and highest of each bucket; zoom in for all
+          thinned<span className={styles.wide}>: lowest and highest of each of {look.buckets} buckets</span>
+          {"; zoom in for all"}
         </span>
       ) : (
         lines.length > 0 && (

@@ -45,7 +45,7 @@ export function Charts({ panels, onWidth, onTurned, look, yRanges, ...rest }: Ch
   useEffect(() => {
     if (inner > 0) onWidth(width);
   }, [inner, width, onWidth]);
-  const height = inner < 600 ? 240 : panels.length === 1 ? 420 : panels.length <= 4 ? 300 : 250;
+  const height = heightFor(panels.length, inner);
 
   const sized = useMemo(() => ({ ...look, height }), [look, height]);
 
@@ -80,6 +80,12 @@ export function Charts({ panels, onWidth, onTurned, look, yRanges, ...rest }: Ch
         ))}
     </div>
   );
+}
+
+/** A single chart takes what the window has, several take less. */
+function heightFor(charts: number, width: number): number {
+  const part = charts === 1 ? 0.44 : charts === 2 ? 0.4 : 0.32;
+  return Math.round(Math.min(Math.max(window.innerHeight * part, 230), width < 600 ? 280 : 520));
 }
 
 /** Draws what it contains when it comes near to what is in sight, and keeps its room otherwise. */

@@ -8,10 +8,11 @@ interface PagerProps {
   offset: number;
   here: number;
   total: number;
+  aggregated: boolean;
   onOffset: (offset: number) => void;
 }
 
-export function Pager({ offset, here, total, onOffset }: PagerProps) {
+export function Pager({ offset, here, total, aggregated, onOffset }: PagerProps) {
   if (total <= LIMIT && offset === 0) return null;
   const number = (value: number) => value.toLocaleString("en-US");
   return (
@@ -35,6 +36,7 @@ export function Pager({ offset, here, total, onOffset }: PagerProps) {
       >
         <ChevronRight size={14} aria-hidden />
       </button>
+      {aggregated && <span className={styles.warning}>groups are made of these alone</span>}
     </nav>
   );
 }

@@ -18,7 +18,7 @@ import { seriesOf } from "./series";
 import { Stage } from "./stage";
 import type { MetricsState, Range, Sort } from "./state";
 import { Toolbar } from "./Toolbar";
-import { xKind, xText } from "./ticks";
+import { cursorText } from "./ticks";
 import type { Answered } from "./useCurves";
 
 interface ShownProps {
@@ -70,7 +70,14 @@ export function Shown({ state, answer, detail, isOld, names, set, onWidth }: Sho
   const xRange = range ?? whole;
   const groups = useMemo(() => groupColumns({ colour, stroke, chart }), [colour, stroke, chart]);
   const look = useMemo(
-    () => ({ x: answer.asked.x, logX, logY: state.logY, trimmed: state.trimmed, theme }),
+    () => ({
+      x: answer.asked.x,
+      buckets: Math.floor(answer.points / 2),
+      logX,
+      logY: state.logY,
+      trimmed: state.trimmed,
+      theme,
+    }),
     [answer, logX, state.logY, state.trimmed, theme],
   );
 
@@ -112,7 +119,7 @@ export function Shown({ state, answer, detail, isOld, names, set, onWidth }: Sho
     [set],
   );
   const sort = useCallback((next: Sort | null) => set({ sort: next }, true), [set]);
-  const text = useCallback((x: number) => xText(x, xKind(look.x)), [look.x]);
+  const text = useCallback((x: number) => cursorText(x, look.x), [look.x]);
 
   const exportCsv = () => {
     const csv = asCsv({ panels, shows, x: answer.asked.x, range, groups });
@@ -130,12 +137,12 @@ export function Shown({ state, answer, detail, isOld, names, set, onWidth }: Sho
         scale={made.scale}
         strokes={{ wanted: made.strokes.size, there: DASHES.length }}
         onChange={set}
-      />
-      <div className={styles.above}>
+      >
         <Pager
           offset={answer.asked.offset}
           here={answer.sequences.length}
           total={answer.total}
+          aggregated={aggregate !== null}
           onOffset={(offset) => set({ offset })}
         />
         {isOld && (
@@ -157,7 +164,7 @@ export function Shown({ state, answer, detail, isOld, names, set, onWidth }: Sho
         >
           <FileSpreadsheet size={14} aria-hidden /> CSV
         </button>
-      </div>
+      </Toolbar>
       {lines.length === 0 ? (
         <Empty title="No metric matches">
           <p>

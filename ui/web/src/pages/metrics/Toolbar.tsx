@@ -1,7 +1,7 @@
 // How the curves are drawn.
 
 import { SlidersHorizontal } from "lucide-react";
-import { useMemo, useState } from "react";
+import { type ReactNode, useMemo, useState } from "react";
 import type { Names } from "../../api/types";
 import { showNumber } from "../../api/values";
 import { rampGradient } from "../../components/colouring/colouring";
@@ -20,6 +20,8 @@ interface ToolbarProps {
   /** How many strokes are asked for, and how many there are. */
   strokes: { wanted: number; there: number };
   onChange: (state: Partial<MetricsState>, replace?: boolean) => void;
+  /** What stands behind it in the same row. */
+  children: ReactNode;
 }
 
 const BAND_NAMES: { [band in Band]: string } = {
@@ -32,7 +34,7 @@ const BAND_NAMES: { [band in Band]: string } = {
 
 const METRIC_X = /^metric:./;
 
-export function Toolbar({ state, names, scale, strokes, onChange }: ToolbarProps) {
+export function Toolbar({ state, names, scale, strokes, onChange, children }: ToolbarProps) {
   const [open, setOpen] = useState(false);
   const groupings = useMemo(() => groupingOptions(names), [names]);
   const xs = useMemo(() => xOptions(names), [names]);
@@ -101,6 +103,7 @@ export function Toolbar({ state, names, scale, strokes, onChange }: ToolbarProps
           </span>
         )}
       </div>
+      {children}
     </div>
   );
 }

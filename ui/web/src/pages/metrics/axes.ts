@@ -2,7 +2,7 @@
 
 import type uPlot from "uplot";
 import type { Range } from "./state";
-import { DURATION_STEPS, durationTick, logTick, tick, type XKind } from "./ticks";
+import { DURATION_STEPS, durationTick, logTick, logTicks, tick, type XKind } from "./ticks";
 
 export interface Look {
   logX: boolean;
@@ -52,17 +52,16 @@ export function plotOptions(look: Look, wiring: Wiring, width: number, height: n
     series: [{}, { scale: "y", paths: () => null, points: { show: false } }],
     axes: [
       {
-        ...axis(look, look.logX),
+        ...axis(look, look.logX, 64),
         label: look.xLabel,
         labelSize: 16,
         labelFont: look.font,
         labelGap: 0,
         size: 34,
-        space: 64,
         ...(look.xKind === "duration" && !look.logX ? { incrs: [...DURATION_STEPS] } : {}),
         ...(look.xKind === "time" && !look.logX ? {} : { values: numbers(look.logX, look.xKind) }),
       },
-      { ...axis(look, look.logY), size: 62, space: 34, values: numbers(look.logY, "number") },
+      { ...axis(look, look.logY, 34), size: 62, values: numbers(look.logY, "number") },
     ],
     hooks: { draw: [wiring.draw], setCursor: [wiring.cursor], setSelect: [wiring.select] },
   };
@@ -79,9 +78,26 @@ function scale(range: () => Range, log: boolean, time: boolean): uPlot.Scale {
   };
 }
 
-function axis(look: Look, log: boolean): uPlot.Axis {
+function axis(look: Look, log: boolean, space: number): uPlot.Axis {
   const line = { stroke: look.grid, width: 1 };
-  return { stroke: look.ink, font: look.font, grid: line, ticks: { ...line, size: log ? 4 : 6 }, gap: 4 };
+  return {
+    stroke: look.ink,
+    font: look.font,
+    grid: line,
+    ticks: { ...line, size: log ? 4 : 6 },
+    gap: 4,
+    space,
+    ...(log
+      ? {
+          splits: (plot: uPlot, which: number, low: number, high: number) => {
+            const { width, height } = plot.bbox;
+            const room = (which === 0 ? width : height) / (window.devicePixelRatio || 1);
+            return logTicks(low, high, Math.max(2, Math.floor(room / space)));
+          },
+          filter: (_: uPlot, splits: number[]) => splits,
+        }
+      : {}),
+  };
 }
 
 function numbers(log: boolean, kind: XKind) {

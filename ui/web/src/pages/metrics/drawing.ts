@@ -1,6 +1,7 @@
 // One chart on the page: uPlot's axes and cursor, our lines, and what is highlighted above them.
 
 import uPlot from "uplot";
+import "uplot/dist/uPlot.min.css";
 import { showNumber } from "../../api/values";
 import { type Look, plotOptions } from "./axes";
 import { type Hit, nearest, pointAt } from "./nearest";

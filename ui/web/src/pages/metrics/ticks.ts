@@ -49,8 +49,51 @@ export function durationTick(seconds: number): string {
   return `${Number((seconds / 86400).toPrecision(3))} d`;
 }
 
+/** Where a cursor is that need not be at a point: steps and epochs are counted in whole ones. */
+export function cursorText(value: number, x: string): string {
+  return xText(x === "step" || x === "epoch" ? Math.round(value) : value, xKind(x));
+}
+
 /** A value of x in one line of text. */
 export function xText(value: number, kind: XKind): string {
   if (kind === "time") return showTime(value);
   return kind === "duration" ? durationTick(value) : showNumber(value);
+}
+
+/** Where the ticks of a logarithmic axis are: at most so many, at powers of ten and, where there is room, between them. */
+export function logTicks(low: number, high: number, most: number): number[] {
+  const [from, to] = [Math.floor(Math.log10(low)), Math.ceil(Math.log10(high))];
+  const inside = (value: number) => value >= low && value <= high;
+  for (const digits of [[1, 2, 3, 4, 5, 6, 7, 8, 9], [1, 2, 5], [1, 3], [1]]) {
+    if ((to - from) * digits.length > 4 * most + 40) continue;
+    const ticks: number[] = [];
+    for (let power = from; power <= to; power += 1)
+      for (const digit of digits) ticks.push(Number(`${digit}e${power}`));
+    const shown = ticks.filter(inside);
+    if (shown.length > most) continue;
+    return shown.length >= 2 ? shown : linearTicks(low, high, most);
+  }
+  const stride = Math.ceil((to - from + 1) / most);
+  const ticks: number[] = [];
+  for (let power = Math.ceil(from / stride) * stride; power <= to; power += stride)
+    ticks.push(Number(`1e${power}`));
+  return ticks.filter(inside);
+}
+
+/** Where the ticks of a linear axis are: round numbers, at most so many. */
+export function linearTicks(low: number, high: number, most: number): number[] {
+  const rough = (high - low) / Math.max(most, 1);
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = ([1, 2, 5, 10].find((one) => one * power >= rough * (1 - 1e-9)) ?? 10) * power;
+  const ticks: number[] = [];
+  for (
+    let count = Math.ceil(low / step - 1e-9);
+    count * step <= high * (1 + 1e-12) + step * 1e-9;
+    count += 1
+  ) {
+    // 3 × 0.1 is not 0.3
+    ticks.push(Number((count * step).toPrecision(12)));
+    if (ticks.length > most + 2) break;
+  }
+  return ticks;
 }

@@ -21,6 +21,7 @@ export interface Asked {
 /** An answer, and what it answers: which may not be what is asked now, until that is answered. */
 export interface Answered extends Curves {
   asked: Asked;
+  points: number;
 }
 
 export interface CurvesFound {
@@ -44,7 +45,7 @@ async function ask({ queryKey, signal }: { queryKey: Key; signal: AbortSignal })
     { ...asked, points, limit: LIMIT, low: range?.low, high: range?.high },
     signal,
   );
-  return { ...decodeCurves(reply), asked };
+  return { ...decodeCurves(reply), asked, points };
 }
 
 const OPTIONS = {
