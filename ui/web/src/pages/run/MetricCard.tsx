@@ -1,0 +1,72 @@
+import { useState } from "react";
+import { Link } from "wouter";
+import type { RunDetails } from "../../api/types";
+import { showContext, showNumber, showValue } from "../../api/values";
+import { useCurve } from "./curves";
+import { sequenceCondition } from "./expression";
+import styles from "./MetricCard.module.css";
+import { SmallChart } from "./SmallChart";
+import { keyOf, type RunSequence, titleOf } from "./sequences";
+
+/** A metric: its curve, and what it comes to. The heading leads to it on the Metrics page. */
+export function MetricCard({
+  run,
+  sequence,
+  names,
+}: {
+  run: RunDetails;
+  sequence: RunSequence;
+  names: readonly string[];
+}) {
+  const curve = useCurve(run.hash, names, keyOf(sequence));
+  const [at, setAt] = useState<{ x: number; y: number } | null>(null);
+  const context = showContext(sequence.context);
+  const title = titleOf(sequence);
+  const query = sequenceCondition(run.hash, "metric", sequence.name, sequence.context);
+  const { summary } = sequence;
+  return (
+    <article className={styles.card}>
+      <h3 className={styles.title} title={`${title} ${context}`}>
+        <Link href={`/metrics?q=${encodeURIComponent(query)}`}>
+          <bdi>{title}</bdi>
+        </Link>
+        {context && <bdi className={styles.context}>{context}</bdi>}
+      </h3>
+      <div className={styles.chart}>
+        {curve.error ? (
+          <p className={styles.error} role="alert" title={curve.error.message}>
+            {curve.error.message}
+          </p>
+        ) : curve.data ? (
+          <SmallChart curve={curve.data} onHover={setAt} />
+        ) : (
+          <p className={styles.quiet}>{curve.isLoading ? "" : "no points"}</p>
+        )}
+      </div>
+      <dl className={styles.summary}>
+        {at ? (
+          <>
+            <Fact name="step" value={showNumber(at.x)} />
+            <Fact name="value" value={showNumber(at.y)} />
+          </>
+        ) : (
+          <>
+            <Fact name="last" value={showValue(summary.last)} />
+            <Fact name="min" value={showValue(summary.min)} />
+            <Fact name="max" value={showValue(summary.max)} />
+            <Fact name="points" value={showNumber(summary.count)} />
+          </>
+        )}
+      </dl>
+    </article>
+  );
+}
+
+function Fact({ name, value }: { name: string; value: string }) {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>{value || "–"}</dd>
+    </div>
+  );
+}
