@@ -50,9 +50,14 @@ export function Charts({ panels, onWidth, onTurned, look, yRanges, ...rest }: Ch
   const sized = useMemo(() => ({ ...look, height }), [look, height]);
 
   const resting = useRef(0);
+  const picture = useRef(0);
   const turn = useCallback(
     (x: Range) => {
-      for (const drawing of drawings.current) drawing.turn(x);
+      // a wheel may turn several times for each picture
+      cancelAnimationFrame(picture.current);
+      picture.current = requestAnimationFrame(() => {
+        for (const drawing of drawings.current) drawing.turn(x);
+      });
       window.clearTimeout(resting.current);
       resting.current = window.setTimeout(() => onTurned(x), 250);
     },

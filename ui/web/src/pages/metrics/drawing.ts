@@ -40,6 +40,8 @@ export class Drawing {
   #inside = false;
   /** The line that the keyboard has chosen. */
   #chosen: string | null = null;
+  /** Where the wheel has turned to, until that is drawn. */
+  #turned: Range | null = null;
   #unwatch: () => void;
 
   constructor(
@@ -82,6 +84,7 @@ export class Drawing {
 
   show(scene: Scene): void {
     this.#scene = scene;
+    this.#turned = null;
     this.#plot.setData(this.#data());
     this.#highlight();
   }
@@ -269,9 +272,10 @@ export class Drawing {
   #wheel = (event: WheelEvent): void => {
     if (!event.ctrlKey && !event.metaKey) return;
     event.preventDefault();
-    const { px } = this.#places();
+    const px = { ...this.#places().px, range: this.#turned ?? this.#scene.x };
     const at = unproject(px, event.clientX - this.#plot.over.getBoundingClientRect().left);
-    this.reactions.turn(zoomed(this.#scene.x, at, Math.exp(Math.sign(event.deltaY) * 0.18), this.look.logX));
+    this.#turned = zoomed(px.range, at, Math.exp(Math.sign(event.deltaY) * 0.18), this.look.logX);
+    this.reactions.turn(this.#turned);
   };
 
   /** A key that means something here. Whether it did. */
