@@ -74,3 +74,10 @@ test("of many categories some are named", () => {
   expect(named.length).toBeLessThanOrEqual(19);
   expect(named.length).toBeGreaterThan(5);
 });
+
+test("an axis that is cut to some runs stays of its kind", () => {
+  const values: Tagged[] = [1, 2, "high"];
+  const axis = axisFor("run.a", values, false, [true, true, false]);
+  expect(axis.range).toBeNull();
+  expect(axis.categories.map((one) => one.key)).toEqual(["1", "2"]);
+});

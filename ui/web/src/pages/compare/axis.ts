@@ -35,13 +35,21 @@ export interface Axis {
 export const MISSING = "missing";
 const SLOT = 0.075;
 
-/** The axis for some values; on a logarithmic one, numbers that are not above zero have a slot. */
-export function axisFor(expression: string, values: readonly Tagged[], log: boolean): Axis {
+/**
+ * The axis for some values; on a logarithmic one, numbers that are not above zero have a slot. With `shown`, it is cut to
+ * those, but stays of the kind that all values make it.
+ */
+export function axisFor(
+  expression: string,
+  values: readonly Tagged[],
+  log: boolean,
+  shown?: readonly boolean[],
+): Axis {
   const isNumeric = numeric(values);
   const counts = new Map<string, number>();
   const keys = new Map<string, number>();
   let [low, high] = [Infinity, -Infinity];
-  for (const value of values) {
+  for (const value of shown ? values.filter((_, place) => shown[place]) : values) {
     const slot = slotOf(value, isNumeric, log);
     if (slot !== null) counts.set(slot, (counts.get(slot) ?? 0) + 1);
     else if (!isNumeric) {
