@@ -60,7 +60,7 @@ export function AxisHead(props: AxisHeadProps) {
     <div ref={root}>
       <div
         className={styles.axisHead}
-        style={{ left: left + (shift ?? 0), width }}
+        style={{ left: left + (shift ?? 0), width: Math.min(width, 2 * Math.min(left, inner - left) - 4) }}
         data-dragged={shift !== null || undefined}
       >
         <button
@@ -123,7 +123,7 @@ function Menu({
       onKeyDown={(event) => event.key === "Escape" && onOpen(false)}
     >
       <h3>{name}</h3>
-      <div>
+      <div className={styles.row}>
         <button type="button" onClick={() => onMove(-1)} aria-label="Move to the left">
           <ArrowLeft size={14} aria-hidden />
         </button>
@@ -140,7 +140,7 @@ function Menu({
         </button>
       </div>
       {range !== null && (
-        <div>
+        <div className={styles.row}>
           {(["low", "high"] as const).map((side) => (
             <label key={`${side} ${shown?.[side] ?? ""}`}>
               {side === "low" ? "from" : "to"}

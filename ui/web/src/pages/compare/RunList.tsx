@@ -50,7 +50,7 @@ export function RunList({ table, expressions, chosen, narrowed, tint, sort, onSo
   });
   const rows = virtual.getVirtualItems();
   const after = virtual.getTotalSize() - (rows[rows.length - 1]?.end ?? 0);
-  const head = (expression: string, title: string) => {
+  const head = (expression: string, title: string, numeric = false) => {
     const mine = sort?.expression === expression ? sort : null;
     const Arrow = mine?.descending ? ArrowDown : ArrowUp;
     const next = !mine
@@ -59,7 +59,11 @@ export function RunList({ table, expressions, chosen, narrowed, tint, sort, onSo
         ? null
         : { expression, descending: true };
     return (
-      <th key={expression} aria-sort={mine ? (mine.descending ? "descending" : "ascending") : "none"}>
+      <th
+        key={expression}
+        data-numeric={numeric || undefined}
+        aria-sort={mine ? (mine.descending ? "descending" : "ascending") : "none"}
+      >
         <button type="button" data-kind="quiet" onClick={() => onSort(next)} title={expression}>
           <span>{title}</span>
           {mine && <Arrow size={12} aria-hidden />}
@@ -78,7 +82,9 @@ export function RunList({ table, expressions, chosen, narrowed, tint, sort, onSo
           <thead>
             <tr>
               {head("run.name", "run")}
-              {columns.map(({ expression }) => head(expression, shortExpression(expression)))}
+              {columns.map(({ expression, numeric }) =>
+                head(expression, shortExpression(expression), numeric),
+              )}
             </tr>
           </thead>
           <tbody>

@@ -178,7 +178,7 @@ interface Plot {
 
 function plotIn({ width, height }: Room): Plot {
   const left = width < 500 ? 68 : 96;
-  return { left, top: 26, width: Math.max(width - left - 16, 10), height: Math.max(height - 26 - 46, 10) };
+  return { left, top: 26, width: Math.max(width - left - 16, 10), height: Math.max(height - 26 - 54, 10) };
 }
 
 function selectionStyle({ from, to }: { from: Corner; to: Corner }, plot: Plot) {
@@ -211,8 +211,8 @@ function drawAxes(context: CanvasRenderingContext2D, plot: Plot, xAxis: Axis, yA
   xMarks.forEach(({ at, text, isSlot }: Mark, place) => {
     const left = plot.left + at * plot.width;
     rule(left, plot.top, left, plot.top + plot.height, isSlot);
-    // slots stand close together: their names take turns in two lines
-    const down = isSlot ? (place % 2) * 12 : 0;
+    // slots stand close together: their names take turns in two lines below the numbers
+    const down = isSlot ? 12 + (place % 2) * 12 : 0;
     context.fillText(
       cut(context, text, isSlot ? 90 : Math.max(gap - 6, 40)),
       left,

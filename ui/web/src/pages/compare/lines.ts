@@ -11,8 +11,8 @@ export interface Crossings {
 }
 
 /** The least room between two axes. */
-export const LEAST = 116;
-export const MARGIN = { left: 74, right: 56, top: 8, bottom: 12 } as const;
+export const LEAST = 118;
+export const MARGIN = { left: 88, right: 64, top: 8, bottom: 12 } as const;
 
 export function innerWidth(axes: number, room: number): number {
   return Math.max(room, MARGIN.left + MARGIN.right + Math.max(axes - 1, 0) * LEAST);
