@@ -31,7 +31,7 @@ export function RunList({ table, expressions, chosen, narrowed, tint, sort, onSo
       expressions.flatMap((expression) => {
         const values = table.values(expression);
         return values && expression !== "run.name" && expression !== "run.hash"
-          ? [{ expression, values }]
+          ? [{ expression, values, numeric: values.some((value) => asNumber(value) !== null) }]
           : [];
       }),
     [expressions, table],
