@@ -36,7 +36,7 @@ export function project(projection: Projection, value: number): number {
 
 /** As `project`, for many values: what they have in common is computed once. */
 export function projector({ range, log, from, to }: Projection): (value: number) => number {
-  const near = (place: number) => (place > FAR ? FAR : place < -FAR ? -FAR : place);
+  const near = (place: number) => Math.min(Math.max(place, -FAR), FAR);
   if (!log) {
     const scale = (to - from) / (range.high - range.low);
     return (value) => near(from + (value - range.low) * scale);
