@@ -74,14 +74,16 @@ function Page({ names, namesError }: { names: Names; namesError: unknown }) {
         error={error}
         isLoading={isLoading}
       />
-      {error !== null && !(error instanceof ApiError) && <Failure error={error} />}
-      {namesError !== null && <Failure error={namesError} />}
-      <ComparisonBar choice={choice} options={options} onChange={set} />
-      {table ? (
-        <Compared choice={choice} table={table} expressions={expressions} onChange={set} />
-      ) : (
-        error === null && <Loading what="runs" />
-      )}
+      <div className={styles.body}>
+        {error !== null && !(error instanceof ApiError) && <Failure error={error} />}
+        {namesError !== null && <Failure error={namesError} />}
+        <ComparisonBar choice={choice} options={options} onChange={set} />
+        {table ? (
+          <Compared choice={choice} table={table} expressions={expressions} onChange={set} />
+        ) : (
+          error === null && <Loading what="runs" />
+        )}
+      </div>
     </div>
   );
 }

@@ -54,22 +54,24 @@ export default function Metrics() {
         error={error}
         isLoading={curves.isLoading}
       />
-      {error !== null && !(error instanceof ApiError) && <Failure error={error} />}
-      {state.query === null ? (
-        <Start names={names} error={namesError} />
-      ) : !answer ? (
-        !error && <Loading what="curves" />
-      ) : (
-        <Shown
-          state={state}
-          answer={answer}
-          detail={detail}
-          isOld={curves.isOld || curves.isLookingCloser}
-          names={names}
-          set={set}
-          onWidth={setWidth}
-        />
-      )}
+      <div className={styles.body}>
+        {error !== null && !(error instanceof ApiError) && <Failure error={error} />}
+        {state.query === null ? (
+          <Start names={names} error={namesError} />
+        ) : !answer ? (
+          !error && <Loading what="curves" />
+        ) : (
+          <Shown
+            state={state}
+            answer={answer}
+            detail={detail}
+            isOld={curves.isOld || curves.isLookingCloser}
+            names={names}
+            set={set}
+            onWidth={setWidth}
+          />
+        )}
+      </div>
     </div>
   );
 }

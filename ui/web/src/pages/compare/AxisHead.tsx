@@ -29,6 +29,7 @@ export function AxisHead(props: AxisHeadProps) {
   const { axis, left, width, inner, isOpen, onOpen, onDrop } = props;
   const [shift, setShift] = useState<number | null>(null);
   const start = useRef<number | null>(null);
+  const wasDragged = useRef(false);
   const root = useRef<HTMLDivElement>(null);
   useEffect(() => {
     if (!isOpen) return;
@@ -39,6 +40,7 @@ export function AxisHead(props: AxisHeadProps) {
     return () => document.removeEventListener("pointerdown", outside);
   }, [isOpen, onOpen]);
   const down = (event: PointerEvent) => {
+    wasDragged.current = false;
     if (event.button === 0) start.current = event.clientX;
   };
   const move = (event: PointerEvent) => {
@@ -51,9 +53,9 @@ export function AxisHead(props: AxisHeadProps) {
   const up = () => {
     start.current = null;
     if (shift === null) return;
+    wasDragged.current = true;
+    setShift(null);
     onDrop(left + shift);
-    // the click that ends a drag opens nothing
-    window.setTimeout(() => setShift(null), 0);
   };
   const name = shortExpression(axis.expression);
   return (
@@ -72,7 +74,11 @@ export function AxisHead(props: AxisHeadProps) {
           onPointerMove={move}
           onPointerUp={up}
           onPointerCancel={up}
-          onClick={() => shift === null && onOpen(!isOpen)}
+          onClick={() => {
+            // the click that ends a drag opens nothing
+            if (!wasDragged.current) onOpen(!isOpen);
+            wasDragged.current = false;
+          }}
         >
           <span>{name}</span>
           {axis.log && <small>log</small>}

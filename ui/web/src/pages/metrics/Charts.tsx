@@ -89,7 +89,7 @@ export function Charts({ panels, onWidth, onTurned, look, yRanges, ...rest }: Ch
 
 /** A single chart takes what the window has, several take less. */
 function heightFor(charts: number, width: number): number {
-  const part = charts === 1 ? 0.44 : charts === 2 ? 0.4 : 0.32;
+  const part = charts === 1 ? 0.4 : charts === 2 ? 0.37 : 0.31;
   return Math.round(Math.min(Math.max(window.innerHeight * part, 230), width < 600 ? 280 : 520));
 }
 
