@@ -5,6 +5,7 @@ import { useCallback, useMemo } from "react";
 import { useAddress } from "../address";
 import { ApiError } from "../api/client";
 import type { Names } from "../api/types";
+import { useBlame } from "../components/blame/useBlame";
 import { comparisonOptions } from "../components/picker/expressions";
 import { useNames } from "../components/picker/useNames";
 import { QueryBar } from "../components/QueryBar";
@@ -55,6 +56,7 @@ function Page({ names, namesError }: { names: Names; namesError: unknown }) {
     return [...new Set([...drawn, ...(choice.colour ? [choice.colour] : []), ...also])];
   }, [choice]);
   const { table, error, isLoading, isOld } = useRuns(choice.query, expressions);
+  const blame = useBlame("runs", choice.query, expressions, error);
   const set = useCallback(
     (next: Partial<CompareState>, replace = false) => change(writeCompare(next), { replace }),
     [change],
@@ -71,7 +73,7 @@ function Page({ names, namesError }: { names: Names; namesError: unknown }) {
         value={choice.query}
         onSubmit={submit}
         answer={isOld ? undefined : table?.answer}
-        error={error}
+        error={blame.ofQuery}
         isLoading={isLoading}
       />
       <div className={styles.body}>
@@ -81,7 +83,10 @@ function Page({ names, namesError }: { names: Names; namesError: unknown }) {
         {table ? (
           <Compared choice={choice} table={table} expressions={expressions} onChange={set} />
         ) : (
-          error === null && <Loading what="runs" />
+          <>
+            {blame.ofExpressions !== null && <Failure error={blame.ofExpressions} />}
+            {error === null && <Loading what="runs" />}
+          </>
         )}
       </div>
     </div>

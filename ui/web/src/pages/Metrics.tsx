@@ -4,6 +4,7 @@ import { useQueryClient } from "@tanstack/react-query";
 import { useCallback, useMemo, useState } from "react";
 import { useAddress } from "../address";
 import { ApiError } from "../api/client";
+import { useBlame } from "../components/blame/useBlame";
 import { useNames } from "../components/picker/useNames";
 import { QueryBar } from "../components/QueryBar";
 import { Failure, Loading } from "../components/States";
@@ -12,6 +13,7 @@ import styles from "./metrics/Metrics.module.css";
 import { Shown } from "./metrics/Shown";
 import { Start } from "./metrics/Start";
 import { type MetricsState, readState, writeState } from "./metrics/state";
+import { Toolbar } from "./metrics/Toolbar";
 import { type Asked, useCurves } from "./metrics/useCurves";
 
 export default function Metrics() {
@@ -34,6 +36,7 @@ export default function Metrics() {
   const curves = useCurves(asked, pointsFor(width), state.xRange);
   const { answer, detail, error } = curves;
 
+  const blame = useBlame("metric", state.query ?? "", asked?.attribute ?? [], error);
   const set = useCallback(
     (next: Partial<MetricsState>, replace = false) => change(writeState(next), { replace }),
     [change],
@@ -51,7 +54,7 @@ export default function Metrics() {
         value={state.query ?? ""}
         onSubmit={submit}
         answer={curves.isOld ? undefined : answer}
-        error={error}
+        error={blame.ofQuery}
         isLoading={curves.isLoading}
       />
       <div className={styles.body}>
@@ -59,7 +62,11 @@ export default function Metrics() {
         {state.query === null ? (
           <Start names={names} error={namesError} />
         ) : !answer ? (
-          !error && <Loading what="curves" />
+          <>
+            <Toolbar state={state} names={names} scale={null} strokes={null} onChange={set} />
+            {blame.ofExpressions !== null && <Failure error={blame.ofExpressions} />}
+            {error === null && <Loading what="curves" />}
+          </>
         ) : (
           <Shown
             state={state}

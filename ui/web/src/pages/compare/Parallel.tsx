@@ -3,6 +3,7 @@
 import { type KeyboardEvent, type PointerEvent, useCallback, useMemo, useRef, useState } from "react";
 import type { Tagged } from "../../api/types";
 import { showValue } from "../../api/values";
+import { cut } from "../../components/lettering/lettering";
 import { shortExpression } from "../../components/picker/expressions";
 import { useTheme } from "../../theme";
 import { AxisHead } from "./AxisHead";
@@ -21,7 +22,7 @@ import {
   nearestLine,
 } from "./lines";
 import type { Tint } from "./tint";
-import { cut, ink, useDrawn, useRoom } from "./useCanvas";
+import { ink, useDrawn, useRoom } from "./useCanvas";
 
 interface ParallelProps {
   hashes: readonly string[];

@@ -3,6 +3,7 @@
 import { type KeyboardEvent, type PointerEvent, useCallback, useMemo, useRef, useState } from "react";
 import type { Tagged } from "../../api/types";
 import { showNumber, showValue } from "../../api/values";
+import { cut } from "../../components/lettering/lettering";
 import { shortExpression } from "../../components/picker/expressions";
 import { useTheme } from "../../theme";
 import { type Axis, axisFor, type Mark, marks, placeOfNumber } from "./axis";
@@ -12,7 +13,7 @@ import { Hover } from "./Hover";
 import { nearestPoint, pointsFor, trendFor } from "./points";
 import type { Tint } from "./tint";
 import type { Trend } from "./trend";
-import { cut, ink, type Room, useDrawn, useRoom } from "./useCanvas";
+import { ink, type Room, useDrawn, useRoom } from "./useCanvas";
 
 interface ScatterProps {
   hashes: readonly string[];

@@ -324,9 +324,9 @@ const Row = memo(function Row({
         );
       })}
       <td data-numeric data-cursor />
-      <td data-numeric>{showNumber(line.summary.min)}</td>
-      <td data-numeric>{showNumber(line.summary.max)}</td>
-      <td data-numeric>{showNumber(line.summary.last)}</td>
+      <td data-numeric>{line.x.length > 0 && showNumber(line.summary.min)}</td>
+      <td data-numeric>{line.x.length > 0 && showNumber(line.summary.max)}</td>
+      <td data-numeric>{line.x.length > 0 && showNumber(line.summary.last)}</td>
       <td data-numeric title={`${pointsOf(line).toLocaleString("en-US")} points`}>
         {(aggregated ? line.of.length : pointsOf(line)).toLocaleString("en-US")}
       </td>
