@@ -23,6 +23,12 @@ export function useBlame(kind: Kind, q: string, expressions: readonly string[], 
       }),
     enabled: isUnclear,
   });
-  if (isUnclear && data?.ok) return { ofQuery: null, ofExpressions: error };
+  if (isUnclear && data?.ok) {
+    const which = expressions.length === 1 ? expressions[0] : `one of ${expressions.join(", ")}`;
+    return {
+      ofQuery: null,
+      ofExpressions: new Error(`The expression can't be right (${which}): ${error.message}`),
+    };
+  }
   return { ofQuery: error, ofExpressions: null };
 }
