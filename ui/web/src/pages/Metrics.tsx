@@ -21,7 +21,8 @@ export default function Metrics() {
   const state = useMemo(() => readState(parameters), [parameters]);
   const { names, error: namesError } = useNames();
   const client = useQueryClient();
-  const [width, setWidth] = useState(0);
+  // until the charts have told: as if there were two beside each other
+  const [width, setWidth] = useState(() => window.innerWidth / 2);
 
   const asked = useMemo((): Asked | null => {
     if (state.query === null) return null;
