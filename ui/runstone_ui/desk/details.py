@@ -25,7 +25,7 @@ from runstone_writer.tender import LEASE_SECONDS
 from runstone_writer.values import show_key
 
 from .arguments import MOST_ROWS, Arguments
-from .values import reply, tagged
+from .values import reply, tagged, with_all_digits
 
 _SAID = (messages.KIND, terminal.KIND)
 _ENTITY = {kind: entity for entity, kind in KINDS.items()}
@@ -34,7 +34,7 @@ _ENTITY = {kind: entity for entity, kind in KINDS.items()}
 def run(repo: Repo, arguments: Arguments) -> Reply:
     """`GET runs/<hash>`."""
     stored = StoredRun(repo, repo.record(arguments.text("hash")))
-    params = stored.record.state.params.tagged()
+    params = with_all_digits(stored.record.state.params.tagged())
     return reply(
         {
             "hash": stored.hash,
@@ -68,8 +68,8 @@ def history(repo: Repo, arguments: Arguments) -> Reply:
             "writer": edit.writer,
             "kind": edit.of,
             "name": show_key(edit.key) if edit.of == "params" else edit.key[0],
-            "before": edit.before,
-            "after": edit.after,
+            "before": with_all_digits(edit.before),
+            "after": with_all_digits(edit.after),
         }
         for edit in edits[-MOST_ROWS:]
     ]
