@@ -225,6 +225,34 @@ def test_records_come_in_pages(made: tuple[Path, str]) -> None:
     )
 
 
+@pytest.mark.parametrize("is_indexed", [True, False])
+def test_the_records_of_several_processes_come_in_pages(tmp_path: Path, is_indexed: bool) -> None:
+    run = Run(repo=tmp_path, **QUIET)
+    run.close()
+    for letter, count in (("a", 5), ("b", 3)):
+        log = LogWriter(run._layout, run.hash)
+        log.declare(0, "__log_records", {}, "log_record")
+        rows = [{"level": "INFO", "message": f"{letter}{number}", "args": {}} for number in range(count)]
+        log.points(0, list(enumerate(rows)))
+        log.close("end")
+        if is_indexed and letter == "a":
+            Indexer(tmp_path).run_once()
+
+    def messages(**arguments: Any) -> str:
+        found = told(tmp_path, "records", hash=run.hash, **arguments)
+        assert found["total"] == 8
+        return " ".join(record["message"] for record in found["records"])
+
+    everything = "a0 b0 a1 b1 a2 b2 a3 a4"
+    assert messages() == everything
+    assert messages(limit=3) == "a0 b0 a1 b1"
+    assert messages(after=0, limit=2) == "a1 b1"
+    assert [messages(after=-number) for number in range(2, 9)] == [
+        " ".join(everything.split()[-number:]) for number in range(2, 9)
+    ]
+    assert messages(after=4) == ""
+
+
 def printed(path: Path, *, is_indexed: bool) -> str:
     """A run of two processes that print: "a0" to "a9", and "b0" to "b4" under the same numbers. "a3" changes."""
     run = Run(repo=path, **QUIET)
