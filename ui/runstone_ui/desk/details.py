@@ -34,6 +34,7 @@ _ENTITY = {kind: entity for entity, kind in KINDS.items()}
 def run(repo: Repo, arguments: Arguments) -> Reply:
     """`GET runs/<hash>`."""
     stored = StoredRun(repo, repo.record(arguments.text("hash")))
+    status = stored.status
     params = with_all_digits(stored.record.state.params.tagged())
     return reply(
         {
@@ -41,10 +42,10 @@ def run(repo: Repo, arguments: Arguments) -> Reply:
             "name": stored.name,
             "experiment": stored.experiment,
             "description": stored.description,
-            "status": stored.status,
+            "status": status,
             "created": stored.creation_time,
             "ended": stored.end_time,
-            "duration": stored.duration,
+            "duration": _duration(stored, status),
             "archived": stored.archived,
             "tags": stored.tags,
             "system": _without(params, SYSTEM) or {},
@@ -74,6 +75,15 @@ def history(repo: Repo, arguments: Arguments) -> Reply:
         for edit in edits[-MOST_ROWS:]
     ]
     return reply({"changes": changes})
+
+
+def _duration(stored: StoredRun, status: str) -> float:
+    """Return the seconds up to the end; of a run that crashed, up to the last that is known of it."""
+    if status != "crashed":
+        return stored.duration
+    state = stored.record.state
+    last = max((writer.last for writer in state.writers.values() if writer.kind == "run"), default=0)
+    return max(last - state.created, 0) / 1e6
 
 
 def _without(params: dict[str, Any], name: str) -> Any:
