@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import sys
 import time
 from datetime import UTC, datetime
@@ -10,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import orjson
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 import aimql_repo
 from desk import ask, told
+from journals import Journal, hash_of, new_repo
 from processes import QUIET
 from runstone import Repo, Run, UsageError
 from runstone_indexer.indexer import Indexer
@@ -132,10 +135,10 @@ def test_what_is_damaged_is_said(made: tuple[Path, str]) -> None:
 def test_several_writers_have_a_status_each(tmp_path: Path) -> None:
     first = Run(repo=tmp_path, **QUIET)
     second = Run(first.hash, repo=tmp_path, **QUIET)
+    ended, going = first._log.writer, second._log.writer
     first.close()
     writers = told(tmp_path, "run", hash=first.hash)["writers"]
-    assert [writer["status"] for writer in writers] == ["finished", "running"]
-    assert len({writer["id"] for writer in writers}) == 2
+    assert {writer["id"]: writer["status"] for writer in writers} == {ended: "finished", going: "running"}
     second.close()
 
 
@@ -199,6 +202,24 @@ def test_the_last_change_is_what_the_run_has(made: tuple[Path, str]) -> None:
     assert (last["hparams"], last["array"], last["list[0].a"]) == (params["hparams"], params["array"], 7)
 
 
+@pytest.mark.parametrize("is_indexed", [True, False])
+def test_the_duration_of_a_run_that_crashed_ends_with_its_last_event(
+    tmp_path: Path, is_indexed: bool
+) -> None:
+    journal = Journal(new_repo(tmp_path), hash_of(1), 1)
+    journal.event("open")
+    journal.event("set", key=["lr"], value=0.1)
+    os.utime(journal.hint, (0, 0))
+    edit = Journal(journal.layout, journal.run, 3600, kind="edit")
+    edit.event("tag", name="seen", on=True)
+    if is_indexed:
+        Indexer(tmp_path).run_once()
+    found = told(tmp_path, "run", hash=journal.run)
+    assert (found["status"], found["ended"]) == ("crashed", None)
+    _, opened, last = (orjson.loads(line).get("dt") for line in Path(journal.path).read_bytes().splitlines())
+    assert found["duration"] == pytest.approx((last - opened) / 1e6)
+
+
 # -- lines -------------------------------------------------------------------------------------------------------
 
 
@@ -223,6 +244,34 @@ def test_records_come_in_pages(made: tuple[Path, str]) -> None:
         "INFO",
         {"number": 3, "odd": {"$float": "nan"}},
     )
+
+
+@pytest.mark.parametrize("is_indexed", [True, False])
+def test_the_records_of_several_processes_come_in_pages(tmp_path: Path, is_indexed: bool) -> None:
+    run = Run(repo=tmp_path, **QUIET)
+    run.close()
+    for letter, count in (("a", 5), ("b", 3)):
+        log = LogWriter(run._layout, run.hash)
+        log.declare(0, "__log_records", {}, "log_record")
+        rows = [{"level": "INFO", "message": f"{letter}{number}", "args": {}} for number in range(count)]
+        log.points(0, list(enumerate(rows)))
+        log.close("end")
+        if is_indexed and letter == "a":
+            Indexer(tmp_path).run_once()
+
+    def messages(**arguments: Any) -> str:
+        found = told(tmp_path, "records", hash=run.hash, **arguments)
+        assert found["total"] == 8
+        return " ".join(record["message"] for record in found["records"])
+
+    everything = "a0 b0 a1 b1 a2 b2 a3 a4"
+    assert messages() == everything
+    assert messages(limit=3) == "a0 b0 a1 b1"
+    assert messages(after=0, limit=2) == "a1 b1"
+    assert [messages(after=-number) for number in range(2, 9)] == [
+        " ".join(everything.split()[-number:]) for number in range(2, 9)
+    ]
+    assert messages(after=4) == ""
 
 
 def printed(path: Path, *, is_indexed: bool) -> str:

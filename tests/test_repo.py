@@ -13,7 +13,16 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from processes import QUIET, Writer, wait_until
 from runs import KINDS, NAMES, make_run, names, six_runs
-from runstone import MissingRunError, QueryError, Repo, Run, StoreError, UsageError, ValueTypeError
+from runstone import (
+    DeletedRunError,
+    MissingRunError,
+    QueryError,
+    Repo,
+    Run,
+    StoreError,
+    UsageError,
+    ValueTypeError,
+)
 from runstone_indexer.indexer import Indexer
 from runstone_query import snapshot
 
@@ -93,6 +102,18 @@ def test_a_run_that_is_not_there_is_none(opened, hashes, run_hash):
     assert not repo.run_exists(run_hash)
     with pytest.raises(MissingRunError, match="runs ls"):
         repo.record(run_hash)
+
+
+def test_of_a_run_that_was_deleted_it_is_said_that_it_can_be_restored(tmp_path, opened, hashes):
+    assert Repo(tmp_path).delete_run(hashes["a"])
+    with pytest.raises(DeletedRunError, match=f"was deleted\n.*runs restore {hashes['a']}"):
+        opened().record(hashes["a"])
+    assert opened().get_run(hashes["a"]) is None
+    Indexer(tmp_path).run_once()
+    with pytest.raises(DeletedRunError):
+        Repo(tmp_path).record(hashes["a"])
+    assert Repo(tmp_path).restore_run(hashes["a"])
+    assert opened().record(hashes["a"]).hash == hashes["a"]
 
 
 def test_a_run_that_was_not_ended_is_active(tmp_path, opened, hashes):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runstone_indexer.chunk import OBJECT, Chunk, chunk_of, join
+from runstone_indexer.chunk import OBJECT, Chunk, between, chunk_of, join
 from runstone_indexer.columns import Columns, write_columns
 from runstone_indexer.series import SeriesBuffer, SeriesFile
 from runstone_indexer.summary import to_json
@@ -106,6 +106,30 @@ def test_every_sequence_of_a_file_is_found_with_its_points(tmp_path_factory, par
 def test_values_of_any_type_are_found_again(tmp_path_factory, parts):
     folder = tmp_path_factory.mktemp("series")
     assert_holds([SeriesFile(Columns(str(folder), write(folder, parts)))], parts)
+
+
+limits = st.sampled_from([None, -4, -1, 0, 0.5, 1, 2, 5, 2.0**62])
+
+
+@given(
+    parts=st.lists(st.tuples(addresses, st.one_of(chunks(), chunks(False))), min_size=1, max_size=4),
+    low=limits,
+    high=limits,
+)
+@settings(max_examples=150, deadline=None)
+def test_of_some_steps_only_what_stands_there_is_read(tmp_path_factory, parts, low, high):
+    folder = tmp_path_factory.mktemp("series")
+    file = SeriesFile(Columns(str(folder), write(folder, parts)))
+    for run, place in {address[:2] for address, _ in parts}:
+        everything = file.find(run, place)
+        steps = [(writer, found.tolist()) for writer, found in file.steps(run, place)]
+        assert steps == [(writer, chunk.steps.tolist()) for writer, chunk in everything]
+        for (writer, part), (by, whole) in zip(file.find(run, place, low, high), everything, strict=True):
+            assert writer == by
+            assert same(between(part, low, high), between(whole, low, high))
+            ends = [part.steps[0], part.steps[-1]] if len(part.steps) else []
+            assert all((low is None or step >= low) and (high is None or step < high) for step in ends)
+            assert len(part.exact) <= len(part.steps)
 
 
 @pytest.mark.parametrize(

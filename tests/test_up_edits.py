@@ -66,7 +66,11 @@ def test_a_run_is_deleted_and_brought_back(server, runs, tmp_path):
     found = edited(server, runs=runs, add_tags=["x"])
     assert found["done"] == []
     assert set(found["failed"].values()) == {"there is no such run"}
+    told = server.get(f"/api/runs/{runs[0]}")
+    assert (told.status_code, told.json()["error"]) == (404, "DeletedRunError")
+    assert server.get("/api/runs/nothing").json()["error"] == "MissingRunError"
     edited(server, runs=runs[:1], deleted=False, add_tags=["back"])
+    assert server.get(f"/api/runs/{runs[0]}").status_code == 200
     assert Repo(tmp_path).list_all_runs() == runs[:1]
     assert Repo(tmp_path).get_run(runs[0]).tags == ["back"]
 

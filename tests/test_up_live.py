@@ -4,11 +4,12 @@ import contextlib
 import os
 import socket
 import threading
+from pathlib import Path
 
 import orjson
 import pytest
 
-from journals import Journal, hash_of, new_repo, write_run
+from journals import Journal, hash_of, new_repo, write_run, writer_id
 from processes import QUIET, Writer, wait_until
 from runstone import Repo, Run
 from runstone_indexer.indexer import Indexer
@@ -206,6 +207,47 @@ def test_a_heart_that_stands_still_does_not_count_as_active(tmp_path):
     assert fresh.active == 0
     os.utime(journal.hint)
     assert fresh.look().active == 1
+
+
+def test_an_edit_is_no_running_run(tmp_path):
+    layout = new_repo(tmp_path)
+    crashed, edited = Journal(layout, hash_of(1), 1), Journal(layout, hash_of(2), 1, hint=False)
+    os.utime(crashed.hint, (0, 0))
+    lookout = Lookout(layout)
+    lookout.look()
+    for number, run in enumerate((crashed, edited), 2):
+        Journal(layout, run.run, number, kind="edit").event("tag", name="seen", on=True)
+    assert set(lookout.look().runs) == {hash_of(1), hash_of(2)}
+    assert lookout.active == 0
+    begun = Journal(layout, hash_of(2), 9)
+    assert lookout.look().active == 1
+    os.unlink(begun.hint)
+    assert lookout.look().active == 0
+
+
+def test_a_writer_counts_once_its_log_says_what_it_is(tmp_path):
+    layout = new_repo(tmp_path)
+    hint = Path(layout.hint_path(hash_of(1), writer_id(1)))
+    hint.touch()
+    lookout = Lookout(layout)
+    lookout.look()
+    assert lookout.active == 0
+    Journal(layout, hash_of(1), 1)
+    assert lookout.look().active == 1
+
+
+def test_archiving_over_the_api_makes_no_run_active(server, tmp_path):
+    with Run(repo=tmp_path, **QUIET) as run:
+        run.track(1.0, name="loss")
+    Indexer(tmp_path).run_once()
+    assert server.post("/api/edit", {"runs": [run.hash], "set": {"archived": True}}).json()["done"] == [
+        run.hash
+    ]
+    note = server.post(f"/api/runs/{run.hash}/notes", {"text": "good"})
+    view = server.post("/api/views", {"name": "all", "address": "/runs"})
+    assert (note.status_code, view.status_code) == (200, 200)
+    assert list((tmp_path / ".runstone" / "live").iterdir())
+    assert server.get("/api/project").json()["active"] == 0
 
 
 def test_a_server_without_listeners_says_what_is_so_in_project(server, tmp_path):

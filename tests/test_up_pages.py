@@ -24,6 +24,9 @@ def page(tmp_path_factory):
     (folder / "assets" / "index-abc.js.br").write_bytes(b"brotli")
     (folder / "assets" / "index-abc.js.gz").write_bytes(b"gzip")
     (folder / "assets" / "style-abc.css").write_text("body {}")
+    (folder / "figure.html").write_text('<script defer src="./assets/figure-a_B-1.js"></script>')
+    (folder / "assets" / "figure-a_B-1.js").write_text("draw()")
+    (folder / "assets" / "figure-a_B-1.css").write_text("body {}")
     (folder / "assets" / "lone.gz").write_bytes(b"an archive")
     (folder / "linked").symlink_to(folder.parent)
     return folder
@@ -72,6 +75,56 @@ def test_files_have_their_type_and_assets_never_change(server):
     assert (icon.headers["content-type"], icon.headers["cache-control"]) == ("image/svg+xml", "no-cache")
     assert icon.headers["content-security-policy"].startswith("default-src 'none'")
     assert server.get("/assets/style-abc.css").headers["content-type"] == "text/css; charset=utf-8"
+
+
+def test_the_frame_of_a_figure_runs_its_script_and_reaches_nothing(server):
+    frame = server.get("/figure.html")
+    assert frame.headers["content-type"] == "text/html; charset=utf-8"
+    assert frame.headers["content-security-policy"] == (
+        "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; img-src data: blob:; connect-src 'none'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'self'; sandbox allow-scripts"
+    )
+    assert frame.headers["x-frame-options"] == "SAMEORIGIN"
+    assert "frame-src 'self';" in server.get("/figures").headers["content-security-policy"]
+    script = server.get("/assets/figure-a_B-1.js")
+    assert script.headers["cross-origin-resource-policy"] == "cross-origin"
+    assert (script.headers["x-frame-options"], script.text) == ("DENY", "draw()")
+
+
+FRAME = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors", "sec-fetch-dest": "script"}
+
+
+@pytest.mark.parametrize("headers", [FRAME, {**FRAME, "origin": "null"}, {"origin": "null"}])
+def test_only_the_script_of_figures_is_given_to_a_frame_that_has_no_origin(server, headers):
+    for method in ("GET", "HEAD"):
+        reply = server.http.request(method, "/assets/figure-a_B-1.js", headers=headers)
+        assert reply.status_code == 200
+        assert not {name for name in reply.headers if name.startswith("access-control")}
+    assert server.http.post("/assets/figure-a_B-1.js", json={}, headers=headers).status_code == 403
+    others = [
+        "/",
+        "/figure.html",
+        "/assets/index-abc.js",
+        "/assets/figure-a_B-1.css",
+        "/assets/figure-other.js",
+    ]
+    for path in [*others, "/assets/figure-a_B-1.js/x", "/api/project"]:
+        assert server.get(path, headers=headers).status_code == 403, path
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {**FRAME, "origin": "http://evil.example"},
+        {**FRAME, "sec-fetch-dest": "document"},
+        {**FRAME, "sec-fetch-dest": "iframe"},
+        {**FRAME, "sec-fetch-site": "cross-site, same-origin"},
+        {"origin": ""},
+        {"origin": "null, null"},
+    ],
+)
+def test_the_script_of_figures_is_given_to_no_other_site(server, headers):
+    assert server.get("/assets/figure-a_B-1.js", headers=headers).status_code == 403
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import os
 import stat
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -134,12 +135,18 @@ class Generation:
                 found[which].append(chunk)
         return found
 
-    def chunks(self, run: int, place: int) -> list[Found]:
-        """Return the stored chunks of a sequence; each writer's in the order of its log."""
-        found: list[Found] = []
-        for file in self.series:
-            found += file.find(run, place)
-        return found
+    def chunks(
+        self, run: int, place: int, low: float | None = None, high: float | None = None
+    ) -> list[Found]:
+        """Return the stored chunks of a sequence; each writer's in the order of its log.
+
+        Where there are limits, what stands before and behind the steps from `low` to below `high` is not read.
+        """
+        return [found for file in self.series for found in file.find(run, place, low, high)]
+
+    def steps(self, run: int, place: int) -> list[tuple[int, NDArray[Any]]]:
+        """Return (place of the writer, steps) of the stored chunks of a sequence, and read nothing else."""
+        return [found for file in self.series for found in file.steps(run, place)]
 
 
 def epoch_folder(layout: Layout, epoch: str) -> str:

@@ -162,16 +162,23 @@ class SeriesFile:
         """Whose points each chunk has (`run << 32 | place`), ascending. Read when points are asked for."""
         return self._columns["key"]
 
-    def find(self, run: int, place: int) -> list[Found]:
-        """Return the chunks of a sequence, by writer."""
+    def find(self, run: int, place: int, low: float | None = None, high: float | None = None) -> list[Found]:
+        """Return the chunks of a sequence, by writer.
+
+        Where there are limits, what stands before the first and behind the last step that is at least `low` and
+        below `high` is left out, unread; what stands between them may have other steps, too.
+        """
+        return [self._chunk(row, low, high) for row in self._rows(run, place)]
+
+    def steps(self, run: int, place: int) -> list[tuple[int, Array]]:
+        """Return (place of the writer, steps) of the chunks of a sequence, and read nothing else."""
+        cells = map(self._cell, self._rows(run, place))
+        return [(cell[0], self._steps(cell)) for cell in cells]
+
+    def _rows(self, run: int, place: int) -> range:
         key = run << 32 | place
         keys = self.key
-        low = int(np.searchsorted(keys, key))
-        found = []
-        while low < len(keys) and keys[low] == key:
-            found.append(self._chunk(low))
-            low += 1
-        return found
+        return range(int(np.searchsorted(keys, key)), int(np.searchsorted(keys, key, side="right")))
 
     def find_many(self, keys: Array) -> Iterator[tuple[int, Found]]:
         """Yield the chunks of several sequences (`run << 32 | place`), each with the position of its key."""
@@ -195,24 +202,30 @@ class SeriesFile:
             writer, chunk = self._chunk(row)
             buffer.add((key >> 32, key & 0xFFFFFFFF, writer), chunk)
 
-    def _chunk(self, row: int) -> Found:
-        c = self._columns
-        cell = [int(c[name][row]) for name in _PLACES]
+    def _chunk(self, row: int, low: float | None = None, high: float | None = None) -> Found:
+        cell = self._cell(row)
+        if low is not None or high is not None:
+            cell = _cut(cell, *_range_of(self._steps(cell), low, high))
         start, count = cell[1], cell[2]
-        values, times = (c.part(name, start, start + count) for name in ("values", "times"))
+        values, times = (self._columns.part(name, start, start + count) for name in ("values", "times"))
         return self._made(cell, values, times)
 
-    def _made(self, cell: Sequence[int], values: Array, times: Array) -> Found:
-        writer, start, count, kind, first, stride, steps_at, epochs_at, ints_at = cell  # as _PLACES
-        c = self._columns
+    def _cell(self, row: int) -> list[int]:
+        return [int(self._columns[name][row]) for name in _PLACES]
+
+    def _steps(self, cell: Sequence[int]) -> Array:
+        _, _, count, _, first, stride, steps_at, _, _ = cell  # as _PLACES
         if steps_at != NONE:
-            steps = c.part("steps", steps_at, steps_at + count)
-            steps = steps.view(np.float64) if stride == 1 else steps
-        else:
-            make = _shared_steps if count <= SHARED_STEPS else _even_steps
-            steps = make(first, stride, count)
+            steps = self._columns.part("steps", steps_at, steps_at + count)
+            return steps.view(np.float64) if stride == 1 else steps
+        make = _shared_steps if count <= SHARED_STEPS else _even_steps
+        return make(first, stride, count)
+
+    def _made(self, cell: Sequence[int], values: Array, times: Array) -> Found:
+        writer, start, count, kind, _, stride, steps_at, epochs_at, ints_at = cell  # as _PLACES
+        c = self._columns
         chunk = Chunk(
-            steps,
+            self._steps(cell),
             values,
             times,
             None if epochs_at == NONE else c.part("epochs", epochs_at, epochs_at + count),
@@ -235,6 +248,26 @@ class SeriesFile:
             value = orjson.loads(data[ends[i] - ends[0] : ends[i + 1] - ends[0]])
             found[place - start] = _number(value) if kind != OBJECT else value
         return found
+
+
+def _range_of(steps: Array, low: float | None, high: float | None) -> tuple[int, int]:
+    """Return from where to where the points stand whose steps are at least `low` and below `high`."""
+    inside = np.ones(len(steps), bool)
+    if low is not None:
+        inside &= steps >= low
+    if high is not None:
+        inside &= steps < high
+    places = np.flatnonzero(inside)
+    return (int(places[0]), int(places[-1]) + 1) if len(places) else (0, 0)
+
+
+def _cut(cell: Sequence[int], low: int, high: int) -> list[int]:
+    """Return where the points of a chunk from position `low` to `high` stand."""
+    writer, start, _, kind, first, stride, *places = cell  # as _PLACES
+    if places[0] == NONE:
+        first += low * stride
+    moved = [place if place == NONE else place + low for place in places]
+    return [writer, start + low, high - low, kind, first, stride, *moved]
 
 
 def _even_steps(first: int, stride: int, count: int) -> Array:

@@ -65,9 +65,16 @@ class LogRecords(Sequence):
 
     def page(self, after: int, limit: int) -> tuple[list[LogRecord], int]:
         """Return the records behind the step `after`, or the last ones for `-N`; see `TerminalLogs.page`."""
-        chunk = self.chunk
-        start, end = _page(chunk.steps, after, limit)
-        return list(self._made(part_of(chunk, start, end))), len(chunk.steps)
+        place = self._stored.place
+        steps = np.concatenate([np.zeros(0, np.int64), *(part for _, part in self._record.steps(place))])
+        if not _ascend(steps):
+            steps = np.sort(steps)
+        start, end = _page(steps, after, limit)
+        if start == end:
+            return [], len(steps)
+        chunk = self._record.chunk_between(place, steps[start].item(), _behind(steps[end - 1]))
+        before = start - int(np.searchsorted(steps, steps[start]))  # of the same step, and not asked for
+        return list(self._made(part_of(chunk, before, before + end - start))), len(steps)
 
     def _made(self, chunk: Chunk) -> Iterator[LogRecord]:
         for step, value, when in zip(
@@ -99,32 +106,50 @@ class TerminalLogs(Sequence):
 
         No others are made, whatever there is of them.
         """
-        writers = list(self._record.state.writers)
-        rank = {by: place for place, by in enumerate(sorted(range(len(writers)), key=writers.__getitem__))}
         place = self._stored.place
-        stood: dict[int, list[Array]] = {}
-        for by, chunk in self._record.parts_between(place, None, None):
-            stood.setdefault(by, []).append(chunk.steps)
-        numbers = {by: np.unique(np.concatenate(parts)) for by, parts in stood.items()}
-        if not numbers:
-            return [], 0
-        steps = np.concatenate(list(numbers.values()))
-        owners = np.repeat(list(numbers), [len(own) for own in numbers.values()])
-        order = np.lexsort((np.array([rank[by] for by in owners.tolist()]), steps))
-        steps, owners = steps[order], owners[order]
+        steps, owners = self._numbers(place)
         start, end = _page(steps, after, limit)
         if start == end:
             return [], len(steps)
-        behind = float(np.nextafter(float(steps[end - 1]), np.inf))
         found: dict[tuple[float, int], LogLine] = {}
-        for by, part in self._record.parts_between(place, steps[start].item(), behind):
+        for by, part in self._record.parts_between(place, steps[start].item(), _behind(steps[end - 1])):
             rows = zip(part.steps.tolist(), part.python_values(), part.times.tolist(), strict=True)
             found.update(((step, by), LogLine(step, decode(value), when)) for step, value, when in rows)
         wanted = zip(steps[start:end].tolist(), owners[start:end].tolist(), strict=True)
         return [found[key] for key in wanted], len(steps)
 
+    def _numbers(self, place: int) -> tuple[Array, Array]:
+        """Return the number of each line, ascending, and the place of its writer."""
+        stood: dict[int, list[Array]] = {}
+        for by, steps in self._record.steps(place):
+            stood.setdefault(by, []).append(steps)
+        writers = list(self._record.state.writers)
+        own = {by: _once(np.concatenate(stood[by])) for by in sorted(stood, key=writers.__getitem__)}
+        if not own:
+            return np.zeros(0, np.int64), np.zeros(0, np.int64)
+        steps = np.concatenate(list(own.values()))
+        owners = np.repeat(list(own), [len(numbers) for numbers in own.values()])
+        if len(own) == 1:
+            return steps, owners
+        order = np.argsort(steps, kind="stable")
+        return steps[order], owners[order]
+
     def __str__(self) -> str:
         return "\n".join(line.line for line in self)
+
+
+def _ascend(steps: Array) -> bool:
+    return bool((steps[1:] >= steps[:-1]).all())
+
+
+def _once(steps: Array) -> Array:
+    """Return each of the steps once, ascending."""
+    return steps if bool((steps[1:] > steps[:-1]).all()) else np.unique(steps)
+
+
+def _behind(step: Any) -> float:
+    """Return the limit that this step, and none that is greater, is below."""
+    return float(np.nextafter(float(step), np.inf))
 
 
 def _page(steps: Array, after: int, limit: int) -> tuple[int, int]:

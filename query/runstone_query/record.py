@@ -159,10 +159,17 @@ class Record:
                 return chunk
         return self.points(place)[0]
 
-    def _stored(self, place: int) -> list[Found]:
+    def _stored(self, place: int, low: float | None = None, high: float | None = None) -> list[Found]:
         if self.generation is None or self.number is None:
             return []
-        return self.generation.chunks(self.number, place)
+        return self.generation.chunks(self.number, place, low, high)
+
+    def steps(self, place: int) -> list[tuple[int, Any]]:
+        """Return a sequence's steps as they are kept: (place of the writer, steps), in the order of its log."""
+        stored: list[tuple[int, Any]] = []
+        if self.generation is not None and self.number is not None:
+            stored = self.generation.steps(self.number, place)
+        return stored + [(by, chunk.steps) for by, chunk in self._tail.get(place, ())]
 
     def chunk_between(
         self, place: int, low: float | None, high: float | None, found: list[Found] | None = None
@@ -178,7 +185,7 @@ class Record:
         self, place: int, low: float | None, high: float | None, found: list[Found] | None = None
     ) -> list[tuple[int, Chunk]]:
         """Return the points of some steps as they are kept: (place of the writer, points), in the order of its log."""
-        stored = self._stored(place) if found is None else found
+        stored = self._stored(place, low, high) if found is None else found
         parts = [(by, between(chunk, low, high)) for by, chunk in [*stored, *self._tail.get(place, ())]]
         return [(by, part) for by, part in parts if len(part.steps)]
 

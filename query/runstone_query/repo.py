@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self, TypedDict, TypeVar, Unpack
 
 from runstone_indexer.states import ENDED
 from runstone_writer.errors import (
+    DeletedRunError,
     MissingRepoError,
     MissingRunError,
     QueryError,
@@ -412,11 +413,16 @@ class Repo:
         return True
 
     def record(self, run_hash: str) -> Record:
-        """Return the newest record of a run. Raises MissingRunError."""
+        """Return the newest record of a run. Raises MissingRunError; DeletedRunError if it can be restored."""
         if is_safe_hash(run_hash) and self.layout.holds(run_hash):
             tail = self.snapshots.tail(run_hash)
             if tail.state.is_there:
                 return tail.record()
+            if tail.state.known and tail.state.deleted:
+                raise DeletedRunError(
+                    f"run {run_hash} in {self.path} was deleted",
+                    hint=f"`runstone runs restore {run_hash}` brings it back.",
+                )
         raise MissingRunError(
             f"there is no run {run_hash!r} in {self.path}", hint="`runstone runs ls` lists the runs."
         )

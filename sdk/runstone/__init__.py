@@ -10,6 +10,7 @@ from runstone_query.run import Run
 from runstone_writer.errors import (
     CorruptionError,
     DamagedBlobError,
+    DeletedRunError,
     FormatVersionError,
     IndexBusyError,
     MissingKeyError,
@@ -63,6 +64,7 @@ __all__ = [
     "CorruptionError",
     "CustomObject",
     "DamagedBlobError",
+    "DeletedRunError",
     "Distribution",
     "Distributions",
     "Figure",

@@ -65,7 +65,13 @@ class Application:
             exception_handlers={HTTPException: self._no_route},
         )
         app.router.redirect_slashes = False  # where to is written by Host, and nobody needs it
-        return Gate(app, self.settings, is_page=self.pages.is_page, is_public=self.pages.is_public)
+        return Gate(
+            app,
+            self.settings,
+            is_page=self.pages.is_page,
+            is_public=self.pages.is_public,
+            is_figure_script=self.pages.is_figure_script,
+        )
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, _app: Starlette) -> AsyncIterator[None]:

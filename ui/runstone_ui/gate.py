@@ -37,7 +37,8 @@ class Gate:
     """ASGI middleware that lets in what may come in.
 
     ``is_page`` tells whether a path is that of a document, to which links from elsewhere may lead; ``is_public``
-    whether it is a part of the page, which says nothing of the repository and needs no token.
+    whether it is a part of the page, which says nothing of the repository and needs no token; ``is_figure_script``
+    whether it is the one part that a frame without an origin may load.
     """
 
     def __init__(
@@ -47,12 +48,14 @@ class Gate:
         *,
         is_page: Callable[[str], bool],
         is_public: Callable[[str], bool],
+        is_figure_script: Callable[[str], bool],
     ) -> None:
         self._app = app
         self._settings = settings
         self._authorities = frozenset(name.encode() for name in settings.authorities)
         self._is_page = is_page
         self._is_public = is_public
+        self._is_figure_script = is_figure_script
         self._pass = Pass(settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -149,7 +152,7 @@ class Gate:
         is_ours = all(origin.lower() in own for origin in origins) and len(origins) <= 1
         if len(sites) > 1 or any(site not in _FROM_HERE for site in sites):
             is_ours = is_ours and not origins and self._is_visit(scope, path)
-        if not is_ours:
+        if not is_ours and not self._is_of_figure(scope, path):
             raise RefusedError(
                 "ForbiddenError",
                 "this request comes from another site",
@@ -164,6 +167,16 @@ class Gate:
             and _only(scope, b"sec-fetch-mode") == b"navigate"
             and _only(scope, b"sec-fetch-dest") == b"document"
             and self._is_page(path)
+        )
+
+    def _is_of_figure(self, scope: Scope, path: str) -> bool:
+        """Whether a frame that has no origin loads the script which draws figures: the same for everybody."""
+        return (
+            scope["method"] in ("GET", "HEAD")
+            and _all(scope, b"origin") in ([], [b"null"])
+            and _all(scope, b"sec-fetch-site") in ([], [b"cross-site"])
+            and _only(scope, b"sec-fetch-dest") in (None, b"script")
+            and self._is_figure_script(path)
         )
 
     def _by_link(self, scope: Scope, path: str) -> Response | None:

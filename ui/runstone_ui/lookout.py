@@ -1,4 +1,7 @@
-"""What has changed in a repository since the last look: by hints, sizes of logs and the manifest. It reads no log."""
+"""What has changed in a repository since the last look: by hints, sizes of logs and the manifest.
+
+Of a log it reads the header, once: an edit has a hint as a run has, and is none.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,12 @@ import time
 from dataclasses import dataclass, field, replace
 from heapq import nlargest
 from itertools import islice
+from typing import NamedTuple
 
 from runstone_indexer.discovery import hinted, look_into
 from runstone_indexer.manifest import Manifest, manifest_path, read_manifest
-from runstone_writer.layout import Layout
+from runstone_writer.history import is_edit
+from runstone_writer.layout import Layout, log_name
 from runstone_writer.tender import LEASE_SECONDS
 
 MOST_LOOKS = 1000  # into folders of runs, at one look; the others have their turn at the next
@@ -37,18 +42,32 @@ class News:
         self.runs = dict(islice(self.runs.items(), MOST_NEWS))
 
 
+class _Heart(NamedTuple):
+    """The heart of a writer of a run: the time stamp of its hint, and when that was seen to move, on our own clock."""
+
+    beat: float
+    heard: float
+
+
 @dataclass(slots=True)
 class _Known:
     """What the last look at a run with hints has found."""
 
     writers: frozenset[str]
     extent: tuple[int, int] = UNSEEN
-    beat: float = 0.0  # the newest time stamp of its hints,
-    heard: float = -math.inf  # and when that was seen to move, on our own clock
+    hearts: dict[str, _Heart] = field(default_factory=dict)
+    edits: frozenset[str] = (
+        frozenset()
+    )  # the writers that are no part of the run: they have changed it, and are done
 
     def of(self, writers: list[str]) -> _Known:
         """Return what is known now that the run has other writers."""
         return replace(self, writers=frozenset(writers))
+
+    @property
+    def heard(self) -> float:
+        """When a heart was last heard."""
+        return max((heart.heard for heart in self.hearts.values()), default=-math.inf)
 
 
 class Lookout:
@@ -114,18 +133,17 @@ class Lookout:
         return list(dict.fromkeys(first + runs[start : self._turn]))
 
     def _seen(self, run: str, before: _Known) -> _Known:
-        found = _Known(before.writers, before.extent)
+        found = _Known(before.writers, before.extent, edits=before.edits & before.writers)
         with contextlib.suppress(OSError):
             found.extent = look_into(self._layout, run).extent
-        found.beat = max(
-            (_stamp_of(self._layout.hint_path(run, writer)) for writer in found.writers), default=0.0
-        )
-        if found.beat == before.beat:
-            found.heard = before.heard
-        elif before.beat:
-            found.heard = time.monotonic()
-        else:  # at first sight there is only the clock
-            found.heard = time.monotonic() - max(time.time() - found.beat, 0.0)
+        for writer in found.writers - found.edits:
+            known = before.hearts.get(writer)
+            # A hint is there before its log; what nothing is known of yet is asked for again at the next look.
+            is_other = False if known is not None else is_edit(self._layout, run, log_name(writer, 0))
+            if is_other:
+                found.edits |= {writer}
+            elif is_other is not None:
+                found.hearts[writer] = _heart(_stamp_of(self._layout.hint_path(run, writer)), known)
         return found
 
     def _look_at_index(self, found: News) -> bool:
@@ -166,6 +184,12 @@ def _runs_in(layout: Layout, manifest: Manifest, files: frozenset[str]) -> News:
         except (OSError, ValueError, KeyError, DamagedColumnsError):
             news.more = True
     return news
+
+
+def _heart(beat: float, before: _Heart | None) -> _Heart:
+    if before is None:  # at first sight there is only the clock
+        return _Heart(beat, time.monotonic() - max(time.time() - beat, 0.0))
+    return before if beat == before.beat else _Heart(beat, time.monotonic())
 
 
 def _stamp_of(path: str) -> float:

@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from runstone_writer.layout import is_safe_hash
 
-from .headers import page_policy
+from .headers import FIGURE, page_policy
 
 ROUTES = (
     "/", "/runs", "/metrics", "/compare", "/images", "/audios", "/texts", "/figures", "/distributions", "/views",
@@ -25,6 +25,8 @@ FOREVER = "public, max-age=31536000, immutable"
 LARGEST = 64 * 1024 * 1024  # bytes of a file of the page
 
 _RUN = "/run/"
+_FIGURE = "/figure.html"
+_FIGURE_SCRIPT = re.compile(r"/assets/figure-[A-Za-z0-9_-]+\.js")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _REFUSED = re.compile(r";\s*q=0(?:\.0*)?\s*$")
 _PACKED = {"br": ".br", "gzip": ".gz"}
@@ -85,6 +87,10 @@ class Pages:
         """Tell whether a path is a part of the page, which says nothing of the repository."""
         return self.is_page(path) or path in self._files
 
+    def is_figure_script(self, path: str) -> bool:
+        """Tell whether a path is that of the script which draws figures, in a frame that has no origin."""
+        return path in self._files and _FIGURE_SCRIPT.fullmatch(path) is not None
+
     def answer(self, request: Request) -> Response | None:
         """Return the document or the file at a path; None if there is none."""
         path = request.scope["path"]
@@ -111,6 +117,7 @@ def _sent(file: _File, path: str, accepted: str) -> Response:
     headers = {
         "cache-control": FOREVER if path.startswith("/assets/") else "no-cache",
         "vary": "accept-encoding",
+        **_frame_headers(path),
     }
     taken = {
         coding.partition(";")[0].strip() for coding in accepted.split(",") if not _REFUSED.search(coding)
@@ -121,6 +128,15 @@ def _sent(file: _File, path: str, accepted: str) -> Response:
                 headers["content-encoding"] = coding
             return Response(file.bodies[coding], headers=headers, media_type=file.kind)
     raise AssertionError("a file has its own bytes")
+
+
+def _frame_headers(path: str) -> dict[str, str]:
+    """Return what the frame of figures and its script have in place of the headers of all replies."""
+    if path == _FIGURE:
+        return {"content-security-policy": FIGURE, "x-frame-options": "SAMEORIGIN"}
+    if _FIGURE_SCRIPT.fullmatch(path):
+        return {"cross-origin-resource-policy": "cross-origin"}  # what has no origin is of another site
+    return {}
 
 
 def _listed(folder: str) -> list[tuple[str, _File]]:

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from runstone_writer.errors import (
     CorruptionError,
     DamagedBlobError,
+    DeletedRunError,
     MissingKeyError,
     MissingRunError,
     QueryError,
@@ -67,6 +68,10 @@ _ERRORS: tuple[tuple[type[Exception], _Said], ...] = (
     (QueryError, _Said("QueryError", 400)),
     (ReadOnlyError, _Said("ReadOnlyError", 403, "this server changes nothing: it was started read-only")),
     (UsageError, _Said("UsageError", 400)),
+    (
+        DeletedRunError,
+        _Said("DeletedRunError", 404, "this run was deleted", "Its deletion can still be undone."),
+    ),
     (MissingRunError, _Said("MissingRunError", 404, "there is no such run", "It may have been deleted.")),
     (MissingKeyError, _Said("MissingKeyError", 404)),
     (

@@ -8,6 +8,7 @@
     │   └── ReadOnlyError                 a change was asked of a run opened to read
     ├── MissingKeyError(KeyError)         no such parameter
     ├── MissingRunError(RuntimeError)     no run with that hash
+    │   └── DeletedRunError               it was deleted, and can still be restored
     ├── StoreError(OSError)               the disk said no; .filename is the place
     │   ├── MissingRepoError              there is no repository here
     │   ├── FormatVersionError            written by a newer Runstone
@@ -85,6 +86,10 @@ class MissingKeyError(RunstoneError, KeyError):
 
 class MissingRunError(RunstoneError, RuntimeError):
     """A run was asked for that the repository does not have (the same class name as in Aim)."""
+
+
+class DeletedRunError(MissingRunError):
+    """A run was asked for that was deleted. Its logs are still there, so the deletion can be undone."""
 
 
 class StoreError(RunstoneError, OSError):

@@ -22,9 +22,7 @@ def warn_if_deleted(layout: Layout, run: str) -> None:
     """Warn of a run that nothing shows. Deleting is an edit, so none but the small logs of edits are read."""
     state = RunState(run)
     with contextlib.suppress(OSError):  # whoever asks for what the logs say is told that they cannot be read
-        replay(
-            layout, state, [name for name in layout.log_names(run) if _is_edit(layout, run, name)], _ignore
-        )
+        replay(layout, state, [name for name in layout.log_names(run) if is_edit(layout, run, name)], _ignore)
     if state.deleted:
         warnings.warn(
             f"run {run} was deleted: what it logs is kept, but nothing shows it. "
@@ -34,14 +32,15 @@ def warn_if_deleted(layout: Layout, run: str) -> None:
         )
 
 
-def _is_edit(layout: Layout, run: str, name: str) -> bool:
-    """Tell from its header whether a log was written by somebody else than the run."""
+def is_edit(layout: Layout, run: str, name: str) -> bool | None:
+    """Tell from its header whether a log was written by somebody else than the run; None where that is not known."""
     try:
         fd = os.open(layout.log_path(run, name), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
         with open(fd, "rb", buffering=0) as file:
-            return b'"kind":"edit"' in file.read(HEADER_BYTES)
+            header = file.read(HEADER_BYTES)
     except OSError:
-        return False
+        return None
+    return b'"kind":"edit"' in header if header else None
 
 
 def _ignore(state: RunState, writer: WriterState, points: list[list[Any]]) -> None:

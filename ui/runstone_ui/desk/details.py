@@ -25,7 +25,7 @@ from runstone_writer.tender import LEASE_SECONDS
 from runstone_writer.values import show_key
 
 from .arguments import MOST_ROWS, Arguments
-from .values import reply, tagged
+from .values import reply, tagged, with_all_digits
 
 _SAID = (messages.KIND, terminal.KIND)
 _ENTITY = {kind: entity for entity, kind in KINDS.items()}
@@ -34,17 +34,18 @@ _ENTITY = {kind: entity for entity, kind in KINDS.items()}
 def run(repo: Repo, arguments: Arguments) -> Reply:
     """`GET runs/<hash>`."""
     stored = StoredRun(repo, repo.record(arguments.text("hash")))
-    params = stored.record.state.params.tagged()
+    status = stored.status
+    params = with_all_digits(stored.record.state.params.tagged())
     return reply(
         {
             "hash": stored.hash,
             "name": stored.name,
             "experiment": stored.experiment,
             "description": stored.description,
-            "status": stored.status,
+            "status": status,
             "created": stored.creation_time,
             "ended": stored.end_time,
-            "duration": stored.duration,
+            "duration": _duration(stored, status),
             "archived": stored.archived,
             "tags": stored.tags,
             "system": _without(params, SYSTEM) or {},
@@ -68,12 +69,21 @@ def history(repo: Repo, arguments: Arguments) -> Reply:
             "writer": edit.writer,
             "kind": edit.of,
             "name": show_key(edit.key) if edit.of == "params" else edit.key[0],
-            "before": edit.before,
-            "after": edit.after,
+            "before": with_all_digits(edit.before),
+            "after": with_all_digits(edit.after),
         }
         for edit in edits[-MOST_ROWS:]
     ]
     return reply({"changes": changes})
+
+
+def _duration(stored: StoredRun, status: str) -> float:
+    """Return the seconds up to the end; of a run that crashed, up to the last that is known of it."""
+    if status != "crashed":
+        return stored.duration
+    state = stored.record.state
+    last = max((writer.last for writer in state.writers.values() if writer.kind == "run"), default=0)
+    return max(last - state.created, 0) / 1e6
 
 
 def _without(params: dict[str, Any], name: str) -> Any:

@@ -18,12 +18,13 @@ from runstone_query.record import Record
 from runstone_query.reply import Reply
 from runstone_query.repo import Repo
 from runstone_writer.errors import UsageError
+from runstone_writer.values import encode
 
 from .arguments import Arguments
 from .facts import COLUMNS, facts
 from .inventory import Inventory
 from .table import selected
-from .values import JSON, json_of, tagged
+from .values import JSON, json_of
 
 FORMATS = ("csv", "json", "parquet")
 ROWS = 20_000  # that are looked at together
@@ -78,12 +79,15 @@ def _cell(value: Any) -> Any:
     """Numbers and texts as they are, nothing for None, JSON for lists and the like."""
     if value is None or isinstance(value, str | int | float):
         return value
-    return value.isoformat() if isinstance(value, date) else json_of(tagged(value)).decode()
+    return value.isoformat() if isinstance(value, date) else json_of(encode(value, strict=False)).decode()
 
 
 def _json(names: list[str], blocks: Iterator[Block]) -> bytes:
     rows = (row for block in blocks for row in zip(*block, strict=True))
-    objects = (json_of(dict(zip(names, map(tagged, row), strict=True))) for row in rows)
+    objects = (
+        json_of({name: encode(value, strict=False) for name, value in zip(names, row, strict=True)})
+        for row in rows
+    )
     return b"[" + b",\n".join(objects) + b"]\n"
 
 

@@ -11,10 +11,24 @@ from runstone_writer.values import encode
 
 JSON = "application/json"
 
+_EXACT = 2**53 - 1  # JavaScript reads any number as a float: an integer beyond this would lose digits
+
 
 def tagged(value: Any) -> Any:
     """Return a value of a query as tagged JSON; what is no value (a run, a function) as what Python calls it."""
-    return encode(value, strict=False)
+    return with_all_digits(encode(value, strict=False))
+
+
+def with_all_digits(data: Any) -> Any:
+    """Return tagged JSON in which the integers that JavaScript cannot hold are tagged as well."""
+    kind = type(data)
+    if kind is int:
+        return data if -_EXACT <= data <= _EXACT else {"$int": hex(data)}
+    if kind is dict:
+        return {key: with_all_digits(item) for key, item in data.items()}
+    if kind is list:
+        return [with_all_digits(item) for item in data]
+    return data
 
 
 def reply(data: Any) -> Reply:

@@ -19,6 +19,22 @@ test("numbers are short and stay apart from each other", () => {
   expect(showNumber(Number.NaN)).toBe("NaN");
 });
 
+test("an integer has all its digits, however many they are", () => {
+  expect(showValue({ $int: "0x20000000000001" })).toBe("9,007,199,254,740,993");
+  expect(showValue({ $int: "-0x20000000000001" })).toBe("−9,007,199,254,740,993");
+  expect(showValue([{ $int: "0x10000000000000001" }])).toBe("[18,446,744,073,709,551,617]");
+  expect(showValue({ $int: "nonsense" })).toBe("NaN");
+  expect(asAimQL({ $int: "-0x20000000000001" })).toBe("-9007199254740993");
+});
+
+test("a minus sign stands before the number, and a hyphen in the exponent", () => {
+  expect(showNumber(-1.2e-5)).toBe("−1.2e-5");
+  expect(showNumber(-1.2e20)).toBe("−1.2e+20");
+  expect(showNumber(-12345)).toBe("−12,345");
+  expect(showNumber(-Infinity)).toBe("−∞");
+  expect(showNumber(1.2e-5)).toBe("1.2e-5");
+});
+
 test("any value is one line", () => {
   expect(showValue(null)).toBe("");
   expect(showValue(["a", 1, null])).toBe('["a", 1, None]');

@@ -14,6 +14,14 @@ export function asNumber(value: Tagged | undefined): number | null {
   return null;
 }
 
+/** The integer that a tagged value is, with all its digits; null if it is none. */
+function bigInteger(value: Tagged | undefined): bigint | null {
+  if (value === null || typeof value !== "object" || Array.isArray(value)) return null;
+  const text = value.$int;
+  if (typeof text !== "string" || !/^-?0x[0-9a-f]+$/i.test(text)) return null;
+  return text.startsWith("-") ? -BigInt(text.slice(1)) : BigInt(text);
+}
+
 function hexadecimal(text: string): number {
   return text.startsWith("-") ? -Number(text.slice(1)) : Number(text);
 }
@@ -35,6 +43,8 @@ export function showNumber(value: number): string {
 /** Any value in one line. */
 export function showValue(value: Tagged | undefined): string {
   if (value === undefined || value === null) return "";
+  const integer = bigInteger(value);
+  if (integer !== null) return integer.toLocaleString("en-US").replace(/^-/, "−");
   const number = asNumber(value);
   if (number !== null) return showNumber(number);
   if (typeof value === "string") return value;
@@ -103,5 +113,5 @@ export function asAimQL(value: Tagged): string | null {
   if (typeof value === "boolean") return value ? "True" : "False";
   if (typeof value === "number") return String(value);
   if (typeof value === "string") return JSON.stringify(value);
-  return null;
+  return bigInteger(value)?.toString() ?? null;
 }

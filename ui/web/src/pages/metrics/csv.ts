@@ -1,7 +1,7 @@
 // The points that are shown, as a table for other programs.
 
 import type { Tagged } from "../../api/types";
-import { asNumber } from "../../api/values";
+import { asAimQL, asNumber } from "../../api/values";
 import type { Line, Panel } from "./panels";
 import type { Points } from "./series";
 import type { Range } from "./state";
@@ -89,6 +89,7 @@ function cell(value: Tagged): string {
   if (value === null) return "";
   if (typeof value === "string") return value;
   const found = asNumber(value);
+  if (found !== null && typeof value === "object") return asAimQL(value) ?? number(found);
   return found === null ? JSON.stringify(value) : number(found);
 }
 

@@ -45,7 +45,6 @@ function writeValue(value: Tagged): string | null {
     const items = value.map(writeValue);
     return items.includes(null) ? null : `[${items.join(", ")}]`;
   }
-  if (value !== null && typeof value === "object" && typeof value.$int === "string") return value.$int;
   return null;
 }
 

@@ -103,7 +103,7 @@ describe("expressions", () => {
   it("writes values, or says that it cannot", () => {
     expect(conditionOf(["lr"], 0.1)).toBe("run.lr == 0.1");
     expect(conditionOf(["a"], [1, "x", [null]])).toBe('run.a == [1, "x", [None]]');
-    expect(conditionOf(["a"], { $int: "-0xff" })).toBe("run.a == -0xff");
+    expect(conditionOf(["a"], { $int: "-0xff" })).toBe("run.a == -255");
     expect(conditionOf(["a"], { $float: "nan" })).toBeNull();
     expect(conditionOf(["a"], [{ $float: "nan" }])).toBeNull();
   });

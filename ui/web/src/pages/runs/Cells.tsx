@@ -34,7 +34,10 @@ export function Value({ value }: { value: Tagged | undefined }) {
   if (number !== null) {
     const isOdd = !Number.isFinite(number);
     return (
-      <span className={isOdd ? styles.odd : undefined} title={isOdd ? "Not a finite number" : String(number)}>
+      <span
+        className={isOdd ? styles.odd : undefined}
+        title={isOdd ? "Not a finite number" : typeof value === "number" ? String(value) : text}
+      >
         {text}
       </span>
     );
