@@ -4,6 +4,7 @@ import { useQueryClient } from "@tanstack/react-query";
 import { useCallback, useMemo, useState } from "react";
 import { useAddress } from "../address";
 import { ApiError } from "../api/client";
+import { useBlame } from "../components/blame/useBlame";
 import { useNames } from "../components/picker/useNames";
 import { QueryBar } from "../components/QueryBar";
 import { Failure, Loading } from "../components/States";
@@ -12,6 +13,7 @@ import styles from "./metrics/Metrics.module.css";
 import { Shown } from "./metrics/Shown";
 import { Start } from "./metrics/Start";
 import { type MetricsState, readState, writeState } from "./metrics/state";
+import { Toolbar } from "./metrics/Toolbar";
 import { type Asked, useCurves } from "./metrics/useCurves";
 
 export default function Metrics() {
@@ -19,7 +21,8 @@ export default function Metrics() {
   const state = useMemo(() => readState(parameters), [parameters]);
   const { names, error: namesError } = useNames();
   const client = useQueryClient();
-  const [width, setWidth] = useState(0);
+  // until the charts have told: as if there were two beside each other
+  const [width, setWidth] = useState(() => window.innerWidth / 2);
 
   const asked = useMemo((): Asked | null => {
     if (state.query === null) return null;
@@ -34,6 +37,7 @@ export default function Metrics() {
   const curves = useCurves(asked, pointsFor(width), state.xRange);
   const { answer, detail, error } = curves;
 
+  const blame = useBlame("metric", state.query ?? "", asked?.attribute ?? [], error);
   const set = useCallback(
     (next: Partial<MetricsState>, replace = false) => change(writeState(next), { replace }),
     [change],
@@ -51,25 +55,31 @@ export default function Metrics() {
         value={state.query ?? ""}
         onSubmit={submit}
         answer={curves.isOld ? undefined : answer}
-        error={error}
+        error={blame.ofQuery}
         isLoading={curves.isLoading}
       />
-      {error !== null && !(error instanceof ApiError) && <Failure error={error} />}
-      {state.query === null ? (
-        <Start names={names} error={namesError} />
-      ) : !answer ? (
-        !error && <Loading what="curves" />
-      ) : (
-        <Shown
-          state={state}
-          answer={answer}
-          detail={detail}
-          isOld={curves.isOld || curves.isLookingCloser}
-          names={names}
-          set={set}
-          onWidth={setWidth}
-        />
-      )}
+      <div className={styles.body}>
+        {error !== null && !(error instanceof ApiError) && <Failure error={error} />}
+        {state.query === null ? (
+          <Start names={names} error={namesError} />
+        ) : !answer ? (
+          <>
+            <Toolbar state={state} names={names} scale={null} strokes={null} onChange={set} />
+            {blame.ofExpressions !== null && <Failure error={blame.ofExpressions} />}
+            {error === null && <Loading what="curves" />}
+          </>
+        ) : (
+          <Shown
+            state={state}
+            answer={answer}
+            detail={detail}
+            isOld={curves.isOld || curves.isLookingCloser}
+            names={names}
+            set={set}
+            onWidth={setWidth}
+          />
+        )}
+      </div>
     </div>
   );
 }

@@ -106,6 +106,7 @@ export const Chart = memo(function Chart(props: ChartProps) {
     if (event.altKey || event.ctrlKey || event.metaKey) return;
     if (drawing.current?.key(event.key, event.shiftKey)) event.preventDefault();
   };
+  const isEmpty = useMemo(() => lines.every((line) => Number.isNaN(line.summary.min)), [lines]);
   const zoomed = isZoomed || yRange !== null;
   return (
     <figure className={styles.chart}>
@@ -134,17 +135,26 @@ export const Chart = memo(function Chart(props: ChartProps) {
           <Download size={14} aria-hidden />
         </button>
       </figcaption>
-      <div
-        ref={host}
-        className={styles.plot}
-        style={{ height: look.height }}
-        role="application"
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: the arrow keys move a cursor in it
-        tabIndex={0}
-        aria-label={`${panel.title}: ${lines.length} lines over ${xName(look.x)}. Left and right move the cursor, up and down change the line, plus and minus zoom, 0 shows all.`}
-        onKeyDown={keyDown}
-        onBlur={() => drawing.current?.blur()}
-      />
+      <div className={styles.room}>
+        <div
+          ref={host}
+          className={styles.plot}
+          style={{ height: look.height }}
+          role="application"
+          // biome-ignore lint/a11y/noNoninteractiveTabindex: the arrow keys move a cursor in it
+          tabIndex={0}
+          aria-label={`${panel.title}: ${lines.length} lines over ${xName(look.x)}. Left and right move the cursor, up and down change the line, plus and minus zoom, 0 shows all.`}
+          onKeyDown={keyDown}
+          onBlur={() => drawing.current?.blur()}
+        />
+        {isEmpty && (
+          <p className={styles.nothing}>
+            {lines.length === 0
+              ? "All lines are hidden."
+              : `No point of these curves has a place: ${look.x === "step" ? "no value is finite" : `none has a ${xName(look.x)}, or no value is finite`}.`}
+          </p>
+        )}
+      </div>
       <div ref={voice} className="visually-hidden" aria-live="polite" />
     </figure>
   );
@@ -159,7 +169,7 @@ interface ChipsProps {
 
 /** What the chart leaves out. */
 function Chips({ lines, all, outside, look }: ChipsProps) {
-  const thinned = lines.filter((line) => !isExact(line));
+  const thinned = lines.filter((line) => !isExact(line) && line.x.length > 0);
   const dropped = useMemo(() => unshown(lines, look.logY), [lines, look.logY]);
   const most = Math.max(0, ...thinned.flatMap((line) => line.of.map((series) => series.count)));
   return (
@@ -174,7 +184,7 @@ function Chips({ lines, all, outside, look }: ChipsProps) {
           {"; zoom in for all"}
         </span>
       ) : (
-        lines.length > 0 && (
+        lines.some((line) => line.x.length > 0) && (
           <span className={styles.chip} title="Every point that was tracked in this range is drawn">
             every point
           </span>

@@ -50,9 +50,14 @@ export function Charts({ panels, onWidth, onTurned, look, yRanges, ...rest }: Ch
   const sized = useMemo(() => ({ ...look, height }), [look, height]);
 
   const resting = useRef(0);
+  const picture = useRef(0);
   const turn = useCallback(
     (x: Range) => {
-      for (const drawing of drawings.current) drawing.turn(x);
+      // a wheel may turn several times for each picture
+      cancelAnimationFrame(picture.current);
+      picture.current = requestAnimationFrame(() => {
+        for (const drawing of drawings.current) drawing.turn(x);
+      });
       window.clearTimeout(resting.current);
       resting.current = window.setTimeout(() => onTurned(x), 250);
     },
@@ -84,7 +89,7 @@ export function Charts({ panels, onWidth, onTurned, look, yRanges, ...rest }: Ch
 
 /** A single chart takes what the window has, several take less. */
 function heightFor(charts: number, width: number): number {
-  const part = charts === 1 ? 0.44 : charts === 2 ? 0.4 : 0.32;
+  const part = charts === 1 ? 0.4 : charts === 2 ? 0.37 : 0.31;
   return Math.round(Math.min(Math.max(window.innerHeight * part, 230), width < 600 ? 280 : 520));
 }
 

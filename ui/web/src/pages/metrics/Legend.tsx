@@ -28,6 +28,8 @@ interface LegendProps {
 }
 
 const ROW = 28;
+// the titles, and room for a scroll bar
+const HEAD = 46;
 // these stand in columns of their own
 const SHOWN = new Set(["run.hash", "run.name", "metric.name"]);
 
@@ -153,7 +155,7 @@ function Table({
   const before = rows[0]?.start ?? 0;
   const after = virtual.getTotalSize() - (rows[rows.length - 1]?.end ?? 0);
   return (
-    <div className={styles.scroller} ref={scroller}>
+    <div className={styles.scroller} ref={scroller} style={{ maxHeight: HEAD + lines.length * ROW }}>
       <table aria-rowcount={lines.length + 1}>
         <thead>
           <tr>
@@ -322,9 +324,9 @@ const Row = memo(function Row({
         );
       })}
       <td data-numeric data-cursor />
-      <td data-numeric>{showNumber(line.summary.min)}</td>
-      <td data-numeric>{showNumber(line.summary.max)}</td>
-      <td data-numeric>{showNumber(line.summary.last)}</td>
+      <td data-numeric>{line.x.length > 0 && showNumber(line.summary.min)}</td>
+      <td data-numeric>{line.x.length > 0 && showNumber(line.summary.max)}</td>
+      <td data-numeric>{line.x.length > 0 && showNumber(line.summary.last)}</td>
       <td data-numeric title={`${pointsOf(line).toLocaleString("en-US")} points`}>
         {(aggregated ? line.of.length : pointsOf(line)).toLocaleString("en-US")}
       </td>

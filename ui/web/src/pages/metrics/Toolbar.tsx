@@ -18,10 +18,10 @@ interface ToolbarProps {
   /** The values at the ends of the colours, where they are a scale. */
   scale: [number, number] | null;
   /** How many strokes are asked for, and how many there are. */
-  strokes: { wanted: number; there: number };
+  strokes: { wanted: number; there: number } | null;
   onChange: (state: Partial<MetricsState>, replace?: boolean) => void;
   /** What stands behind it in the same row. */
-  children: ReactNode;
+  children?: ReactNode;
 }
 
 const BAND_NAMES: { [band in Band]: string } = {
@@ -97,7 +97,7 @@ export function Toolbar({ state, names, scale, strokes, onChange, children }: To
             {showNumber(scale[1])}
           </span>
         )}
-        {strokes.wanted > strokes.there && (
+        {strokes && strokes.wanted > strokes.there && (
           <span className={styles.warning}>
             {strokes.wanted} groups share {strokes.there} strokes
           </span>

@@ -40,6 +40,11 @@ export class Drawing {
   #inside = false;
   /** The line that the keyboard has chosen. */
   #chosen: string | null = null;
+  #lines = document.createElement("canvas");
+  /** The part of x that `#lines` shows. */
+  #linesX: Range | null = null;
+  /** Where the wheel has turned to, until that is drawn. */
+  #turned: Range | null = null;
   #unwatch: () => void;
 
   constructor(
@@ -82,13 +87,17 @@ export class Drawing {
 
   show(scene: Scene): void {
     this.#scene = scene;
+    this.#turned = null;
     this.#plot.setData(this.#data());
     this.#highlight();
   }
 
   /** Another part of x, at once. */
   turn(x: Range): void {
-    this.show({ ...this.#scene, x });
+    this.#turned = x;
+    this.#scene = { ...this.#scene, x };
+    this.#plot.setData(this.#data());
+    this.#highlight();
   }
 
   resize(width: number, height: number): void {
@@ -144,15 +153,33 @@ export class Drawing {
 
   #draw(): void {
     const { ctx, bbox } = this.#plot;
+    if (this.#turned === null) this.#drawLines();
+    const drawn = this.#linesX;
+    if (drawn === null || this.#lines.width === 0 || this.#lines.height === 0) return;
+    // while the wheel turns, the picture that is there is stretched: lines are drawn when it has come to rest
+    const { px } = this.#frame(false);
+    const [left, right] = [project(px, drawn.low), project(px, drawn.high)];
     ctx.save();
     ctx.beginPath();
     ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
     ctx.clip();
-    const { lines } = this.#scene;
-    const weight = weightFor(lines.length);
-    const frame = this.#frame(false);
-    for (const line of lines) drawLine(ctx, line, frame, weight);
+    ctx.drawImage(this.#lines, left, bbox.top, right - left, bbox.height);
     ctx.restore();
+  }
+
+  /** All lines, on a canvas of their own. */
+  #drawLines(): void {
+    const { bbox } = this.#plot;
+    const context = this.#lines.getContext("2d");
+    if (context === null) return;
+    // setting the size clears it, whether it changes or not
+    this.#lines.width = bbox.width;
+    this.#lines.height = bbox.height;
+    const { lines, x } = this.#scene;
+    const weight = weightFor(lines.length);
+    const frame = this.#frame(true);
+    for (const line of lines) drawLine(context, line, frame, weight);
+    this.#linesX = x;
   }
 
   #highlight(): void {
@@ -269,9 +296,10 @@ export class Drawing {
   #wheel = (event: WheelEvent): void => {
     if (!event.ctrlKey && !event.metaKey) return;
     event.preventDefault();
-    const { px } = this.#places();
+    const px = { ...this.#places().px, range: this.#turned ?? this.#scene.x };
     const at = unproject(px, event.clientX - this.#plot.over.getBoundingClientRect().left);
-    this.reactions.turn(zoomed(this.#scene.x, at, Math.exp(Math.sign(event.deltaY) * 0.18), this.look.logX));
+    this.#turned = zoomed(px.range, at, Math.exp(Math.sign(event.deltaY) * 0.18), this.look.logX);
+    this.reactions.turn(this.#turned);
   };
 
   /** A key that means something here. Whether it did. */

@@ -1,5 +1,6 @@
 // A chart as a PNG, with its title and its legend, as it stands on the page.
 
+import { cut } from "../../components/lettering/lettering";
 import type { Line } from "./panels";
 
 const LEGEND = 24;
@@ -46,7 +47,7 @@ function picture(chart: HTMLCanvasElement, title: string, lines: readonly Line[]
   context.drawImage(chart, 0, top);
   context.fillStyle = css.getPropertyValue("--ink");
   context.font = `600 ${14 * ratio}px ${css.getPropertyValue("--sans")}`;
-  context.fillText(title, 12 * ratio, 20 * ratio, canvas.width - 24 * ratio);
+  context.fillText(cut(context, title, canvas.width - 24 * ratio), 12 * ratio, 20 * ratio);
   context.font = `${11 * ratio}px ${css.getPropertyValue("--sans")}`;
   const entry = (place: number): [number, number] => [
     ((place % columns) * canvas.width) / columns + 12 * ratio,
@@ -63,7 +64,7 @@ function picture(chart: HTMLCanvasElement, title: string, lines: readonly Line[]
     context.stroke();
     context.setLineDash([]);
     const text = [line.title, line.name, line.context].filter(Boolean).join("  ");
-    context.fillText(text, left + 28 * ratio, base, canvas.width / columns - 44 * ratio);
+    context.fillText(cut(context, text, canvas.width / columns - 44 * ratio), left + 28 * ratio, base);
   });
   if (lines.length > LEGEND) {
     const [left, base] = entry(LEGEND);

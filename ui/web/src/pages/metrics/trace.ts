@@ -30,14 +30,20 @@ const FAR = 1e6;
 const MANY = 4;
 
 /** The pixel of a value; NaN where the scale has no place for it. */
-export function project({ range, log, from, to }: Projection, value: number): number {
-  const part = log
-    ? value > 0
-      ? Math.log(value / range.low) / Math.log(range.high / range.low)
-      : Number.NaN
-    : (value - range.low) / (range.high - range.low);
-  const place = from + (to - from) * part;
-  return Math.min(Math.max(place, -FAR), FAR);
+export function project(projection: Projection, value: number): number {
+  return projector(projection)(value);
+}
+
+/** As `project`, for many values: what they have in common is computed once. */
+export function projector({ range, log, from, to }: Projection): (value: number) => number {
+  const near = (place: number) => Math.min(Math.max(place, -FAR), FAR);
+  if (!log) {
+    const scale = (to - from) / (range.high - range.low);
+    return (value) => near(from + (value - range.low) * scale);
+  }
+  const start = Math.log(range.low);
+  const scale = (to - from) / (Math.log(range.high) - start);
+  return (value) => (value > 0 ? near(from + (Math.log(value) - start) * scale) : Number.NaN);
 }
 
 /** The value at a pixel. */
@@ -52,6 +58,7 @@ export function unproject({ range, log, from, to }: Projection, pixel: number): 
  */
 export function trace(sink: Sink, points: Points, sorted: boolean, px: Projection, py: Projection): Traced {
   const { x, y } = points;
+  const [toX, toY] = [projector(px), projector(py)];
   const traced: Traced = { lone: [], broken: [] };
   // one more on each side, so that lines reach the edges
   let start = sorted ? Math.max(placeOf(x, px.range.low) - 1, 0) : 0;
@@ -62,54 +69,35 @@ export function trace(sink: Sink, points: Points, sorted: boolean, px: Projectio
     if (drawn === 1) traced.lone.push(lastX, lastY);
     drawn = 0;
   };
-  const step = (left: number, top: number) => {
-    if (drawn === 0) sink.moveTo(left, top);
-    else sink.lineTo(left, top);
+  const step = (place: number) => {
+    lastX = toX(x[place] as number);
+    lastY = toY(y[place] as number);
+    if (drawn === 0) sink.moveTo(lastX, lastY);
+    else sink.lineTo(lastX, lastY);
     drawn += 1;
-    lastX = left;
-    lastY = top;
   };
+  const isDrawn = (value: number) => Number.isFinite(value) && (value > 0 || !py.log);
   while (start < end) {
-    const left = project(px, x[start] as number);
-    const top = project(py, y[start] as number);
-    if (Number.isNaN(left) || !Number.isFinite(y[start] as number) || Number.isNaN(top)) {
+    const left = toX(x[start] as number);
+    if (Number.isNaN(left) || !isDrawn(y[start] as number)) {
       stop();
       if (!Number.isNaN(left)) traced.broken.push(left);
       start += 1;
       continue;
     }
-    const next = sorted ? columnEnd(points, start, end, left, px, py) : start + 1;
-    if (next - start <= MANY) {
-      for (let place = start; place < next; place += 1)
-        step(project(px, x[place] as number), project(py, y[place] as number));
-    } else {
-      for (const place of corners(y, start, next))
-        step(project(px, x[place] as number), project(py, y[place] as number));
+    // behind the points that share the first one's column
+    let next = start + 1;
+    if (sorted) {
+      const column = Math.floor(left);
+      while (next < end && Math.floor(toX(x[next] as number)) === column && isDrawn(y[next] as number))
+        next += 1;
     }
+    if (next - start > MANY) for (const place of corners(y, start, next)) step(place);
+    else for (let place = start; place < next; place += 1) step(place);
     start = next;
   }
   stop();
   return traced;
-}
-
-/** Behind the points that can be drawn in the same column of pixels as the first of them. */
-function columnEnd(
-  { x, y }: Points,
-  start: number,
-  end: number,
-  left: number,
-  px: Projection,
-  py: Projection,
-): number {
-  const column = Math.floor(left);
-  let place = start + 1;
-  while (place < end) {
-    const value = y[place] as number;
-    if (!Number.isFinite(value) || (py.log && value <= 0)) break;
-    if (Math.floor(project(px, x[place] as number)) !== column) break;
-    place += 1;
-  }
-  return place;
 }
 
 /** The first, the lowest, the highest and the last of some places, in their order. */

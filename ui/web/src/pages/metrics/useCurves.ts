@@ -1,7 +1,7 @@
 // The curves of a query: all of each, and, where a part is looked at closely, that part again with all of its points.
 
 import { keepPreviousData, useQuery, useQueryClient } from "@tanstack/react-query";
-import { useCallback, useMemo } from "react";
+import { useCallback, useEffect, useMemo, useState } from "react";
 import { getBinary } from "../../api/client";
 import { type Curves, decodeCurves } from "../../api/columns";
 import type { LiveChange } from "../../api/types";
@@ -55,7 +55,8 @@ const OPTIONS = {
   gcTime: 30_000,
 } as const;
 
-export function useCurves(asked: Asked | null, points: number, range: Range | null): CurvesFound {
+export function useCurves(asked: Asked | null, wanted: number, range: Range | null): CurvesFound {
+  const [points, setPoints] = useState(wanted);
   const client = useQueryClient();
   const enabled = asked !== null;
   const question = asked ?? { q: "", x: "step", smooth: 0, offset: 0, attribute: [] };
@@ -66,6 +67,11 @@ export function useCurves(asked: Asked | null, points: number, range: Range | nu
     placeholderData: keepPreviousData,
   });
   const isThinned = whole.data?.sequences.some((sequence) => !sequence.exact) ?? false;
+  // more points are of use where some are missing; fewer would be asked for in vain
+  const wantsMore = isThinned && !whole.isPlaceholderData && wanted > points;
+  useEffect(() => {
+    if (wantsMore) setPoints(wanted);
+  }, [wantsMore, wanted]);
   const looksCloser = enabled && range !== null && isThinned && !whole.isPlaceholderData;
   const closer = useQuery({
     ...OPTIONS,
