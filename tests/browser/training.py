@@ -107,24 +107,30 @@ def figure() -> object:
     return go.Figure(go.Scatter(x=[1, 2, 3, 4], y=[4, 1, 3, 2], mode="lines+markers"), {"title": {"text": "A figure"}})
 
 
-def hostile(repo: Path) -> list[str]:
-    """Write a run for each payload, which stands wherever text may stand."""
-    hashes = []
+def hostile(repo: Path) -> str:
+    """Write a run for each payload, which is its name, and one that has all of them wherever text may stand; returns its hash."""
     for number, payload in enumerate(PAYLOADS):
         run = Run(repo=repo, system_tracking_interval=None)
         run.name = run.description = run.experiment = payload
-        run["hparams"] = {payload: payload, "plain": number, "list": [payload, {payload: 1}]}
+        run["hparams"] = {"plain": number, "text": payload}
         run.add_tag(payload)
-        for step in range(3):
+        run.track(float(number), name="loss", step=0, context={payload: payload})
+        run.close()
+    run = Run(repo=repo, system_tracking_interval=None)
+    run.name = run.description = "".join(PAYLOADS)
+    for payload in PAYLOADS:
+        run["hparams", payload] = {payload: [payload, {payload: 1}]}
+        run.add_tag(payload)
+        run.add_note(payload)
+        run.log_error(payload, why=payload)
+        for step in range(2):
             run.track(float(step), name=payload, step=step, context={payload: payload})
             run.track(Text(payload), name=f"text {payload}", step=step, context={"c": payload})
             image = picture(step)
             image.caption = payload
             run.track(image, name=f"image {payload}", step=step)
-        run.log_error(payload, **{"why": payload})
-        hashes.append(run.hash)
-        run.close()
-    return hashes
+    run.close()
+    return run.hash
 
 
 def write_forever() -> None:
