@@ -31,6 +31,8 @@ from .project import project
 from .refusals import RefusedError, refusal_reply, reply
 from .settings import Settings
 
+EXPORT_SECONDS = 120.0  # for a file that somebody waits for; everything of 100,000 runs takes about ten
+
 Arguments = dict[str, Any]
 Handler = Callable[[Arguments, Arguments], Awaitable[ASGIApp]]
 
@@ -107,7 +109,8 @@ class Application:
         async def asked(arguments: Arguments, _body: Arguments) -> ASGIApp:
             if self._pool is None:
                 raise RefusedError("BusyError", "the server is starting")
-            answered = await self._pool.ask(endpoint.answer, arguments)
+            seconds = EXPORT_SECONDS if endpoint.answer == "export" else None
+            answered = await self._pool.ask(endpoint.answer, arguments, seconds)
             name = answered.header.get("name")
             headers = None if name is None else {"content-disposition": f'attachment; filename="{name}"'}
             return Response(answered.body, headers=headers, media_type=answered.header["type"])
@@ -116,6 +119,8 @@ class Application:
 
     async def _page(self, request: Request) -> Response:
         found = self.pages.answer(request)
+        if found is None and "text/html" in request.headers.get("accept", ""):
+            return self.pages.lost()
         if found is None:
             return refusal_reply(
                 RefusedError("MissingError", "there is nothing at this path"), self.settings.layout

@@ -99,6 +99,12 @@ class Pages:
         file = self._files.get(path)
         return None if file is None else _sent(file, path, request.headers.get("accept-encoding", ""))
 
+    def lost(self) -> Response:
+        """Return what somebody sees who has mistyped an address: the page says so."""
+        found = self._page()
+        found.status_code = 404
+        return found
+
     def _page(self) -> Response:
         if not self.is_built:
             text, nonce = _MISSING.format(base=html.escape(self._base_path)), ""

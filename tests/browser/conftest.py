@@ -1,0 +1,149 @@
+"""A real server, `runstone up` in a process of its own, and a real browser that looks at it."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+
+TOP = Path(__file__).resolve().parents[2]
+PAGE = TOP / "ui" / "runstone_ui" / "page" / "index.html"
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+SIZES = {"wide": {"width": 1280, "height": 800}, "narrow": {"width": 390, "height": 780}}
+# What a page may say that is no fault of ours: a reply that is not waited for any more as another page is opened.
+ABANDONED = "net::ERR_ABORTED"
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[object]:
+    """Chromium, the system's."""
+    where = next(filter(None, map(shutil.which, NAMES)), None)
+    if where is None:
+        pytest.skip("there is no Chromium; on Debian: apt install chromium")
+    if not PAGE.exists():
+        pytest.skip("the page has not been built: make page")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=where, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def up(tmp_path: Path) -> Iterator[Callable[..., str]]:
+    """Start `runstone up` on a repository; returns its address. Each ends with the test, and well."""
+    servers: list[subprocess.Popen[str]] = []
+
+    def start(repo: Path | str, *options: str) -> str:
+        command = [sys.executable, "-m", "runstone", "up", "--repo", str(repo), "--port", "0", "--json", *options]
+        with open(tmp_path / f"up-{len(servers)}.log", "w") as log:
+            server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
+        servers.append(server)
+        assert server.stdout is not None
+        said = server.stdout.readline()
+        assert said, (tmp_path / f"up-{len(servers) - 1}.log").read_text()
+        return json.loads(said)["address"]
+
+    yield start
+    for number, server in enumerate(servers):
+        server.send_signal(signal.SIGINT)
+        code = server.wait(timeout=30)
+        assert server.stdout is not None
+        server.stdout.close()
+        log = (tmp_path / f"up-{number}.log").read_text()
+        assert (code, "Traceback" in log) == (0, False), log
+
+
+class Looked:
+    """A tab, and all that went wrong in it: errors on its console, failed requests, requests to anybody else."""
+
+    def __init__(self, browser: object, size: str, colours: str) -> None:
+        self.context = browser.new_context(viewport=SIZES[size], color_scheme=colours, reduced_motion="reduce")
+        self.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        self.page = self.context.new_page()
+        self.page.set_default_timeout(30_000)
+        self.wrong: list[str] = []
+        self.expected: list[str] = []  # parts of what may go wrong
+        self.home = ""
+        self.page.on("console", self._said)
+        self.page.on("pageerror", lambda error: self.wrong.append(f"error: {error}"))
+        self.page.on("dialog", self._asked)
+        self.page.on("request", self._requested)
+        self.page.on("requestfailed", self._failed)
+
+    def _said(self, message: object) -> None:
+        if message.type in ("error", "warning"):
+            self.wrong.append(f"console: {message.text}")
+
+    def _asked(self, dialog: object) -> None:
+        self.wrong.append(f"dialog: {dialog.message}")
+        dialog.dismiss()
+
+    def _requested(self, request: object) -> None:
+        there = urlsplit(request.url)
+        if there.scheme not in ("data", "blob") and there.netloc != urlsplit(self.home).netloc:
+            self.wrong.append(f"a request to {request.url}")
+
+    def _failed(self, request: object) -> None:
+        if request.failure != ABANDONED:
+            self.wrong.append(f"{request.url}: {request.failure}")
+
+    def go(self, address: str) -> object:
+        """Open a page, and wait until nothing is being loaded."""
+        self.home = address
+        self.page.goto(address)
+        self.settle()
+        return self.page
+
+    def settle(self) -> None:
+        """Wait until nothing is loading any more: no bar, no reply that is waited for."""
+        self.page.wait_for_function("() => document.querySelector('main') !== null")
+        self.page.wait_for_function(
+            "() => ![...document.querySelectorAll('[role=status]')].some(e => /^(Loading|asking)/.test(e.textContent.trim()))"
+        )
+
+    def judge(self) -> None:
+        """Fail if anything went wrong that was not expected."""
+        wrong = [what for what in self.wrong if not any(part in what for part in self.expected)]
+        assert wrong == []
+
+
+@pytest.fixture(params=["wide-light", "narrow-dark"])
+def tab(browser: object, request: pytest.FixtureRequest) -> Iterator[Looked]:
+    """A tab; once wide and light, once narrow and dark."""
+    yield from _opened(browser, *request.param.split("-"))
+
+
+@pytest.fixture
+def wide(browser: object) -> Iterator[Looked]:
+    """A wide tab."""
+    yield from _opened(browser, "wide", "light")
+
+
+def _opened(browser: object, size: str, colours: str) -> Iterator[Looked]:
+    looked = Looked(browser, size, colours)
+    yield looked
+    if os.environ.get("RUNSTONE_LAST"):
+        looked.page.screenshot(path=os.environ["RUNSTONE_LAST"])
+    looked.context.close()
+    looked.judge()
+
+
+@pytest.fixture
+def keep(request: pytest.FixtureRequest) -> Callable[[Looked, str], None]:
+    """Keep a picture of a tab for the docs, if RUNSTONE_PICTURES names a folder."""
+    folder = os.environ.get("RUNSTONE_PICTURES")
+
+    def shoot(looked: Looked, name: str) -> None:
+        if folder:
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            looked.page.screenshot(path=f"{folder}/{name}.png")
+
+    return shoot
