@@ -42,6 +42,8 @@ PAGES = ["README.md", "CHANGELOG.md"] + [
         "artifacts",
         "media",
         "aim",
+        "api",
+        "ui",
     )
 ]
 

@@ -42,7 +42,18 @@ def up(tmp_path: Path) -> Iterator[Callable[..., str]]:
     servers: list[subprocess.Popen[str]] = []
 
     def start(repo: Path | str, *options: str) -> str:
-        command = [sys.executable, "-m", "runstone", "up", "--repo", str(repo), "--port", "0", "--json", *options]
+        command = [
+            sys.executable,
+            "-m",
+            "runstone",
+            "up",
+            "--repo",
+            str(repo),
+            "--port",
+            "0",
+            "--json",
+            *options,
+        ]
         with open(tmp_path / f"up-{len(servers)}.log", "w") as log:
             server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
         servers.append(server)
@@ -65,7 +76,9 @@ class Looked:
     """A tab, and all that went wrong in it: errors on its console, failed requests, requests to anybody else."""
 
     def __init__(self, browser: object, size: str, colours: str) -> None:
-        self.context = browser.new_context(viewport=SIZES[size], color_scheme=colours, reduced_motion="reduce")
+        self.context = browser.new_context(
+            viewport=SIZES[size], color_scheme=colours, reduced_motion="reduce"
+        )
         self.context.grant_permissions(["clipboard-read", "clipboard-write"])
         self.page = self.context.new_page()
         self.page.set_default_timeout(30_000)
@@ -77,9 +90,10 @@ class Looked:
         self.page.on("dialog", self._asked)
         self.page.on("request", self._requested)
         self.page.on("requestfailed", self._failed)
+        self.page.on("response", self._answered)
 
     def _said(self, message: object) -> None:
-        if message.type in ("error", "warning"):
+        if message.type in ("error", "warning") and "Failed to load resource" not in message.text:
             self.wrong.append(f"console: {message.text}")
 
     def _asked(self, dialog: object) -> None:
@@ -94,6 +108,10 @@ class Looked:
     def _failed(self, request: object) -> None:
         if request.failure != ABANDONED:
             self.wrong.append(f"{request.url}: {request.failure}")
+
+    def _answered(self, response: object) -> None:
+        if response.status >= 400:
+            self.wrong.append(f"{response.url}: {response.status}")
 
     def go(self, address: str) -> object:
         """Open a page, and wait until nothing is being loaded."""

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,13 @@ from runstone import Repo
 
 pytestmark = [pytest.mark.slow, pytest.mark.checkout]
 
-MEDIA = {"images": "samples", "audios": "speech", "texts": "story", "figures": "scatter", "distributions": "weights"}
+MEDIA = {
+    "images": "samples",
+    "audios": "speech",
+    "texts": "story",
+    "figures": "scatter",
+    "distributions": "weights",
+}
 
 
 @pytest.fixture(scope="session")
@@ -73,8 +80,8 @@ def test_media(repo, up, tab, keep, kind):
 )
 def test_the_page_of_a_run(repo, up, tab, keep, name):
     page = tab.go(f"{up(repo)}run/{the_run(repo)}?tab={name}")
-    assert page.get_by_role("tab", selected=True).inner_text().lower().startswith(name)
-    assert page.get_by_role("tabpanel").inner_text().strip()
+    assert page.get_by_role("tab", selected=True).first.inner_text().lower().startswith(name)
+    assert page.get_by_role("tabpanel").first.inner_text().strip()
     keep(tab, f"run-{name}-{page.viewport_size['width']}")
 
 
@@ -109,8 +116,16 @@ def test_a_wrong_query_is_underlined_and_explained(repo, up, wide, keep):
 def test_hostile_names_are_only_names(bad, up, tab):
     folder, run = bad
     address = up(folder)
-    pages = ["runs", "metrics?q=metric.name+%21%3D+%27%27", "compare?q=run.hparams.plain+%3E%3D+0", "images", "texts"]
-    pages += [f"run/{run}?tab={name}" for name in ("overview", "metrics", "terminal", "media", "history", "events")]
+    pages = [
+        "runs",
+        "metrics?q=metric.name+%21%3D+%27%27",
+        "compare?q=run.hparams.plain+%3E%3D+0",
+        "images",
+        "texts",
+    ]
+    pages += [
+        f"run/{run}?tab={name}" for name in ("overview", "metrics", "terminal", "media", "history", "events")
+    ]
     for path in pages:
         page = tab.go(address + path)
         assert page.evaluate("window.hit") is None, path
@@ -144,24 +159,38 @@ def test_with_a_token_only_who_has_it_gets_in(repo, up, browser, wide):
     other.context.close()
 
 
-def test_a_training_run_is_seen_while_it_is_written(tmp_path, up, wide, keep):
+@pytest.fixture
+def training_run(tmp_path: Path) -> Iterator[tuple[Path, str, Path]]:
+    """A process that trains: its repository, its run, and the file that ends it. Both are there before it begins."""
     repo, end = tmp_path / "repo", tmp_path / "end"
     Repo(repo, init=True)
-    page = wide.go(up(repo) + "runs")
     command = [sys.executable, str(Path(training.__file__)), str(repo), str(end)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as training_process:
-        run = training_process.stdout.readline().strip()
-        page.get_by_role("link", name="live").wait_for()  # without a reload
-        page.get_by_text("1 running").wait_for()
-        page.goto(wide.home.replace("/runs", "/metrics?q=metric.name+%3D%3D+%22loss%22"))
-        count = "() => Number((document.querySelector('table tbody tr td:last-child') || {}).innerText.replace(/,/g, ''))"
-        page.wait_for_function(f"() => ({count})() > 20")
-        before, drawn = page.evaluate(count), page.locator("canvas").first.screenshot()
-        page.wait_for_function(f"({count})() > {before} + 100")
-        assert page.locator("canvas").first.screenshot() != drawn  # the curve has moved
-        keep(wide, "live")
-        end.touch()
-        page.goto(wide.home.replace("/runs", f"/run/{run}?tab=terminal"))
-        page.get_by_text("finished").first.wait_for()
-        page.get_by_text("step 50").first.wait_for()
-        assert training_process.wait(timeout=30) == 0
+    process = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    yield repo, process, end
+    end.touch()
+    process.stdin.close()
+    process.stdout.close()
+    assert process.wait(timeout=60) == 0
+
+
+def test_a_training_run_is_seen_while_it_is_written(training_run, up, wide, keep):
+    repo, process, end = training_run
+    page = wide.go(up(repo) + "runs")
+    page.get_by_text("from runstone import Run").wait_for()
+    process.stdin.write("begin\n")
+    process.stdin.flush()
+    run = process.stdout.readline().strip()
+    page.get_by_role("link", name="live").wait_for()  # without a reload
+    page.get_by_text("1 running").wait_for()
+    page.goto(wide.home.replace("/runs", "/metrics?q=metric.name+%3D%3D+%22loss%22"))
+    count = "Number(document.querySelector('table tbody tr td:last-child')?.innerText.replace(/,/g, '') ?? 0)"
+    page.wait_for_function(f"() => {count} > 20")
+    before, drawn = page.evaluate(f"() => {count}"), page.locator("canvas").first.screenshot()
+    page.wait_for_function(f"() => {count} > {before} + 100")
+    assert page.locator("canvas").first.screenshot() != drawn  # the curve has moved
+    keep(wide, "live")
+    end.touch()
+    page.goto(wide.home.replace("/runs", f"/run/{run}?tab=overview"))
+    page.get_by_text("finished").first.wait_for()

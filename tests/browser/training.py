@@ -15,10 +15,10 @@ from runstone import Audio, Distribution, Figure, Image, Run, Text
 PAYLOADS = [
     "<script>window.hit = 1</script>",
     "<img src=x onerror='window.hit = 1'>",
-    "\"><svg onload=window.hit=1>",
+    '"><svg onload=window.hit=1>',
     "javascript:window.hit=1",
     "{{constructor.constructor('window.hit=1')()}}",
-    "<iframe srcdoc=\"<script>parent.hit=1</script>\"></iframe>",
+    '<iframe srcdoc="<script>parent.hit=1</script>"></iframe>',
     "<a href=javascript:window.hit=1>x</a>",
     "<style>@import '//evil.example/x.css'</style>",
     "<img src=//evil.example/x.png>",
@@ -45,14 +45,20 @@ def sweep(repo: Path, runs: int, steps: int = 60) -> list[str]:
         run = Run(repo=repo, experiment=("vision", "language")[number % 2], system_tracking_interval=None)
         run.name = f"sweep {number}"
         rate = (0.3, 0.1, 0.03, 0.01)[number % 4]
-        run["hparams"] = {"lr": rate, "batch_size": 32 << number % 3, "optimizer": ("adam", "sgd")[number % 2]}
+        run["hparams"] = {
+            "lr": rate,
+            "batch_size": 32 << number % 3,
+            "optimizer": ("adam", "sgd")[number % 2],
+        }
         run["seed"] = number
         run.add_tag("keep" if number % 3 else "baseline")
         for step in range(steps):
             for subset in ("train", "val"):
                 value = curve(step, rate, subset)
                 run.track(value, name="loss", step=step, epoch=step // 10, context={"subset": subset})
-                run.track(1 - value / 3, name="accuracy", step=step, epoch=step // 10, context={"subset": subset})
+                run.track(
+                    1 - value / 3, name="accuracy", step=step, epoch=step // 10, context={"subset": subset}
+                )
         hashes.append(run.hash)
         run.close()
     return hashes
@@ -80,7 +86,12 @@ def everything(repo: Path, folder: Path) -> str:
     """Write one run that has something of each kind; returns its hash."""
     run = Run(repo=repo, experiment="media", capture_terminal_logs=False, log_system_params=True)
     run.name, run.description = "everything", "One of each kind."
-    run["hparams"] = {"lr": 0.1, "layers": [64, 64], "opt": {"name": "adam", "betas": (0.9, 0.999)}, "none": None}
+    run["hparams"] = {
+        "lr": 0.1,
+        "layers": [64, 64],
+        "opt": {"name": "adam", "betas": (0.9, 0.999)},
+        "none": None,
+    }
     run["hparams", "lr"] = 0.01
     run.add_tag("media")
     rng = random.Random(1)
@@ -88,7 +99,9 @@ def everything(repo: Path, folder: Path) -> str:
         run.track(curve(step, 0.2, "train"), name="loss", step=step)
         run.track([picture(step), picture(11 - step)], name="samples", step=step, context={"subset": "val"})
         run.track(tone(step), name="speech", step=step)
-        run.track(Text(f"step {step}: the quick brown fox jumps over {step} lazy dogs"), name="story", step=step)
+        run.track(
+            Text(f"step {step}: the quick brown fox jumps over {step} lazy dogs"), name="story", step=step
+        )
         run.track(Distribution([rng.gauss(step / 4, 1) for _ in range(500)]), name="weights", step=step)
     run.track(Figure(figure()), name="scatter", step=0)
     (folder / "model.txt").write_text("weights")
@@ -104,7 +117,9 @@ def figure() -> object:
     """A Plotly figure."""
     import plotly.graph_objects as go
 
-    return go.Figure(go.Scatter(x=[1, 2, 3, 4], y=[4, 1, 3, 2], mode="lines+markers"), {"title": {"text": "A figure"}})
+    return go.Figure(
+        go.Scatter(x=[1, 2, 3, 4], y=[4, 1, 3, 2], mode="lines+markers"), {"title": {"text": "A figure"}}
+    )
 
 
 def hostile(repo: Path) -> str:
@@ -134,18 +149,17 @@ def hostile(repo: Path) -> str:
 
 
 def write_forever() -> None:
-    """What a training process does: a point every 20 ms, a line every second, until it is told to end."""
+    """What a training process does, from a line on its input on: a point every 20 ms, until it is told to end."""
     import sys
     import time
 
+    sys.stdin.readline()
     run = Run(repo=sys.argv[1], experiment="live", system_tracking_interval=None)
     run.name = "live"
     print(run.hash, flush=True)
     step = 0
     while not os.path.exists(sys.argv[2]):
         run.track(curve(step, 0.01, "train"), name="loss", step=step)
-        if step % 50 == 0:
-            print(f"step {step}", file=sys.stderr, flush=True)
         step += 1
         time.sleep(0.02)  # the pace of a training loop
     run.close()

@@ -51,6 +51,7 @@ FULL_EVERY = 420.0  # seconds
 SPACE_MIB = 256
 LOOK_SECONDS = 5.0
 SAY_SECONDS = 180.0
+SAID_LINES = 25  # of an accident
 RECOVERY_SECONDS = 60.0
 LOUD = 2**23  # bytes that the control keeps of each answer in the short form
 LEAK_MIB = 48  # that the control has kept at the end
@@ -491,7 +492,9 @@ def keep_what_was_said(row: Row, said: str) -> None:
     """Take what the processes have said into the row: readers' findings, and anything that looks like an accident."""
     lines = said.splitlines()
     row.failures += [line for line in lines if line.startswith("the reader:")]
-    row.failures += [f"a process said: {line}" for line in lines if "Traceback" in line or "rescue" in line]
+    for number, line in enumerate(lines):
+        if "Traceback" in line or "rescue" in line:
+            row.failures.append("a process said: " + "\n".join(lines[number : number + SAID_LINES]))
     warned = Counter(line.split(":", 3)[-1].strip()[:80] for line in lines if "Warning" in line)
     row.figures["warnings"] = sum(warned.values())
     print(*(f"{count} x {line}" for line, count in warned.most_common(5)), sep="\n")

@@ -20,6 +20,7 @@ from .inventory import Inventory
 from .values import reply, tagged
 
 MOST = 10_000  # of each kind
+LONGEST = 4_000  # characters: with a summary's name behind it, it has to fit into a query
 
 
 def check(repo: Repo, arguments: Arguments) -> Reply:
@@ -61,7 +62,7 @@ def names(repo: Repo, _arguments: Arguments) -> Reply:
     sequences = {entity: _labels(met, kind) for entity, kind in KINDS.items()}
     return reply(
         {
-            "params": met.parameters()[:MOST],
+            "params": [name for name in met.parameters() if len(name) <= LONGEST][:MOST],
             "metrics": sequences.pop("metric"),
             "sequences": sequences,
             "experiments": sorted(met.experiments)[:MOST],
@@ -73,5 +74,6 @@ def names(repo: Repo, _arguments: Arguments) -> Reply:
 def _labels(met: Inventory, kind: str) -> list[dict[str, Any]]:
     return [
         {"name": name, "context": tagged(context), "expression": expression}
-        for name, context, expression in met.sequences(kind)[:MOST]
-    ]
+        for name, context, expression in met.sequences(kind)
+        if len(expression) <= LONGEST
+    ][:MOST]
