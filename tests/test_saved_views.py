@@ -4,10 +4,13 @@ import itertools
 import os
 import re
 import shutil
+import sys
 from pathlib import Path
 
 import orjson
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 from journals import new_repo
 from processes import files_up_to

@@ -3,12 +3,15 @@
 import hashlib
 import io
 import os
+import sys
 import wave
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image as Picture
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 from processes import QUIET
 from runstone import Run

@@ -7,6 +7,7 @@ the assertion is that there is no such thing.
 import ast
 import itertools
 import socket
+import sys
 from importlib.metadata import version
 from pathlib import Path
 from urllib.parse import quote
@@ -14,6 +15,8 @@ from urllib.parse import quote
 import orjson
 import pytest
 import starlette
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 import runstone_ui
 from processes import QUIET

@@ -1,9 +1,12 @@
 """Changes over the API: events in the logs of runs, as those by Run's properties are."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 from processes import QUIET, files_up_to, without_write_permission
 from runstone import Repo, Run

@@ -2,10 +2,13 @@
 
 import os
 import signal
+import sys
 from pathlib import Path
 
 import psutil
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 from processes import QUIET, wait_until
 from runstone import Run

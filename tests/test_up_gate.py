@@ -3,9 +3,13 @@
 import asyncio
 import itertools
 import re
+import sys
+from pathlib import Path
 
 import httpx
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 from runstone_ui.app import Application
 from runstone_ui.endpoints import ENDPOINTS

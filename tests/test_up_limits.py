@@ -4,10 +4,14 @@ import contextlib
 import resource
 import select
 import socket
+import sys
 import time
+from pathlib import Path
 
 import psutil
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 from processes import DEADLINE_SECONDS, wait_until
 from runstone_ui import connection, gate

@@ -3,11 +3,14 @@
 import contextlib
 import os
 import socket
+import sys
 import threading
 from pathlib import Path
 
 import orjson
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 from journals import Journal, hash_of, new_repo, write_run, writer_id
 from processes import QUIET, Writer, wait_until
@@ -222,6 +225,20 @@ def test_an_edit_is_no_running_run(tmp_path):
     begun = Journal(layout, hash_of(2), 9)
     assert lookout.look().active == 1
     os.unlink(begun.hint)
+    assert lookout.look().active == 0
+
+
+def test_a_run_that_has_ended_is_not_active_though_nobody_has_indexed_it(tmp_path):
+    layout = new_repo(tmp_path)
+    ended, going = Journal(layout, hash_of(1), 1), Journal(layout, hash_of(2), 1)
+    ended.end()
+    lookout = Lookout(layout)
+    lookout.look()
+    assert lookout.active == 1
+    going.track(1.0, step=0)
+    lookout.look()
+    assert lookout.active == 1
+    going.end()
     assert lookout.look().active == 0
 
 

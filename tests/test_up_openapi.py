@@ -1,9 +1,12 @@
 """openapi.json: every route is in it, with what is checked of a request; and docs/api.md speaks of the same."""
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 from runstone_ui.endpoints import ENDPOINTS
 from runstone_ui.refusals import KINDS

@@ -1,8 +1,12 @@
 """The page: its files are served as they were when the server started, and nothing else is."""
 
 import re
+import sys
+from pathlib import Path
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 from runstone_ui.pages import ROUTES
 from servers import served

@@ -2,8 +2,12 @@
 
 import hashlib
 import os
+import sys
+from pathlib import Path
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 from processes import QUIET
 from runstone import Run, Text

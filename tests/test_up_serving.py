@@ -11,6 +11,8 @@ import httpx
 import orjson
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parent))
+
 from processes import DEADLINE_SECONDS, QUIET, wait_until
 from runstone import Run
 from runstone_indexer.indexer import Indexer

@@ -3,10 +3,13 @@
 import http.client
 import itertools
 import random
+import sys
 from pathlib import Path
 from urllib.parse import quote, quote_from_bytes
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 from processes import DEADLINE_SECONDS, QUIET
 from runstone import Run

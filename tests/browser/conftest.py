@@ -124,7 +124,8 @@ class Looked:
         """Wait until nothing is loading any more: no bar, no reply that is waited for."""
         self.page.wait_for_function("() => document.querySelector('main') !== null")
         self.page.wait_for_function(
-            "() => ![...document.querySelectorAll('[role=status]')].some(e => /^(Loading|asking)/.test(e.textContent.trim()))"
+            """() => ![...document.querySelectorAll('[role=status]')]
+                .some(e => /^(Loading|asking)/.test(e.textContent.trim()))"""
         )
 
     def judge(self) -> None:

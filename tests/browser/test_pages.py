@@ -10,6 +10,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 import training
+
 from runstone import Repo
 
 pytestmark = [pytest.mark.slow, pytest.mark.checkout]

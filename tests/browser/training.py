@@ -123,7 +123,10 @@ def figure() -> object:
 
 
 def hostile(repo: Path) -> str:
-    """Write a run for each payload, which is its name, and one that has all of them wherever text may stand; returns its hash."""
+    """Write a run for each payload, which is its name, and one that has all of them wherever text may stand.
+
+    Returns the hash of the last.
+    """
     for number, payload in enumerate(PAYLOADS):
         run = Run(repo=repo, system_tracking_interval=None)
         run.name = run.description = run.experiment = payload

@@ -1,6 +1,7 @@
 """What has changed in a repository since the last look: by hints, sizes of logs and the manifest.
 
-Of a log it reads the header, once: an edit has a hint as a run has, and is none.
+Of a log it reads the header, once, as an edit has a hint as a run has, and is none; and the last line when it has grown,
+as a run that has ended keeps its hints until it is indexed.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import NamedTuple
 
 from runstone_indexer.discovery import hinted, look_into
 from runstone_indexer.manifest import Manifest, manifest_path, read_manifest
-from runstone_writer.history import is_edit
+from runstone_writer.history import has_ended, is_edit
 from runstone_writer.layout import Layout, log_name
 from runstone_writer.tender import LEASE_SECONDS
 
@@ -56,9 +57,9 @@ class _Known:
     writers: frozenset[str]
     extent: tuple[int, int] = UNSEEN
     hearts: dict[str, _Heart] = field(default_factory=dict)
-    edits: frozenset[str] = (
+    done: frozenset[str] = (
         frozenset()
-    )  # the writers that are no part of the run: they have changed it, and are done
+    )  # writers that write no more: they have ended, or have only changed the run
 
     def of(self, writers: list[str]) -> _Known:
         """Return what is known now that the run has other writers."""
@@ -133,15 +134,15 @@ class Lookout:
         return list(dict.fromkeys(first + runs[start : self._turn]))
 
     def _seen(self, run: str, before: _Known) -> _Known:
-        found = _Known(before.writers, before.extent, edits=before.edits & before.writers)
+        found = _Known(before.writers, before.extent, done=before.done & before.writers)
         with contextlib.suppress(OSError):
             found.extent = look_into(self._layout, run).extent
-        for writer in found.writers - found.edits:
+        for writer in found.writers - found.done:
             known = before.hearts.get(writer)
             # A hint is there before its log; what nothing is known of yet is asked for again at the next look.
             is_other = False if known is not None else is_edit(self._layout, run, log_name(writer, 0))
-            if is_other:
-                found.edits |= {writer}
+            if is_other or (found.extent != before.extent and has_ended(self._layout, run, writer)):
+                found.done |= {writer}
             elif is_other is not None:
                 found.hearts[writer] = _heart(_stamp_of(self._layout.hint_path(run, writer)), known)
         return found

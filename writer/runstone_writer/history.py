@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .layout import Layout
     from .log import LogWriter
 
+END_BYTES = 256  # has the event "end"
 HEADER_BYTES = 1024  # has the kind of a log, wherever its host's name is not absurdly long
 ATTEMPTS = 2  # what a file server has refused once, it gives when it is asked again
 
@@ -41,6 +42,19 @@ def is_edit(layout: Layout, run: str, name: str) -> bool | None:
     except OSError:
         return None
     return b'"kind":"edit"' in header if header else None
+
+
+def has_ended(layout: Layout, run: str, writer: str) -> bool:
+    """Tell from its last line whether a writer's log says that it has ended. As far as can be seen: nothing is verified."""
+    try:
+        parts = [name for name in layout.log_names(run) if name.startswith(writer)]
+        fd = os.open(layout.log_path(run, parts[-1]), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        with open(fd, "rb", buffering=0) as file:
+            file.seek(max(os.fstat(fd).st_size - END_BYTES, 0))
+            lines = file.read(END_BYTES).splitlines(keepends=True)
+    except (OSError, IndexError):  # there is none yet
+        return False
+    return bool(lines) and lines[-1].startswith(b'{"event":"end"') and lines[-1].endswith(b"\n")
 
 
 def _ignore(state: RunState, writer: WriterState, points: list[list[Any]]) -> None:
