@@ -33,6 +33,7 @@ EXAMPLES = (
     "runs ls",
     """query 'run.hparams.optimizer == "adam"'""",
     """query --metrics 'metric.name == "loss" and metric.last < 0.01'""",
+    "up",
 )
 COLUMNS = "name,hparams.learning_rate,hparams.batch_size,hparams.optimizer,tags"
 
