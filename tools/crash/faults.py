@@ -289,6 +289,7 @@ def sweep(
     for fault, ends in plan:
         done = trial(fault, ends)
         row.trials += 1
+        row.figures[what] = int(row.figures.get(what, 0)) + 1
         row.figures["met"] = int(row.figures.get("met", 0)) + bool(done.failed)
         try:
             failures = check(place, done)
