@@ -95,7 +95,9 @@ def test_averages_are_those_of_a_plain_loop(values: list[float], weight: float) 
     found = smoothed(np.array(values, float), weight)
     scale = plainly([abs(value) for value in values], weight)
     for mine, expected, size in zip(found.tolist(), plainly(values, weight), scale, strict=True):
-        assert abs(mine - expected) <= 1e-9 * size
+        assert (
+            abs(mine - expected) <= 1e-9 * size + 1e-300
+        )  # below that, halves of the smallest floats are lost
 
 
 @pytest.mark.parametrize("weight", [0.001, 0.3, 0.5, 0.9, 0.99, 0.999])

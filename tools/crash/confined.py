@@ -15,6 +15,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 PATIENCE_SECONDS = 120.0
 POLL_SECONDS = 0.002
 
@@ -52,10 +54,12 @@ def apart(call: Callable[[], int | None]) -> Ended:
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         sys.stdout.flush()
         sys.stderr.flush()
+        held = psutil.Process().memory_info().rss  # the child begins with as much
         child = os.fork()
         if child == 0:
             _become(call, out.fileno(), err.fileno())
         status, peak, hung = _awaited(child)
+        peak = max(peak - held, 0)
         out.seek(0)
         err.seek(0)
         return Ended(os.waitstatus_to_exitcode(status), out.read(), err.read(), peak, hung)
