@@ -24,6 +24,7 @@ from runstone import Repo, Run, UsageError
 from runstone_indexer.indexer import Indexer
 from runstone_ui.desk import lines
 from runstone_writer.errors import MissingRunError
+from runstone_writer.layout import Layout
 from runstone_writer.log import LogWriter
 
 
@@ -246,12 +247,20 @@ def test_records_come_in_pages(made: tuple[Path, str]) -> None:
     )
 
 
+def later_writer(layout: Layout, run: str) -> LogWriter:
+    """A writer that comes behind all others: of two that begin in one millisecond chance decides who is first."""
+    begun = time.time_ns() // 1_000_000
+    while time.time_ns() // 1_000_000 == begun:
+        pass
+    return LogWriter(layout, run)
+
+
 @pytest.mark.parametrize("is_indexed", [True, False])
 def test_the_records_of_several_processes_come_in_pages(tmp_path: Path, is_indexed: bool) -> None:
     run = Run(repo=tmp_path, **QUIET)
     run.close()
     for letter, count in (("a", 5), ("b", 3)):
-        log = LogWriter(run._layout, run.hash)
+        log = later_writer(run._layout, run.hash)
         log.declare(0, "__log_records", {}, "log_record")
         rows = [{"level": "INFO", "message": f"{letter}{number}", "args": {}} for number in range(count)]
         log.points(0, list(enumerate(rows)))
@@ -280,12 +289,7 @@ def printed(path: Path, *, is_indexed: bool) -> str:
     layout = run._layout
     run.close()
     for letter, count in (("a", 10), ("b", 5)):
-        begun = time.time_ns() // 1_000_000
-        while (
-            time.time_ns() // 1_000_000 == begun
-        ):  # of two writers of one millisecond chance decides who is first
-            pass
-        log = LogWriter(layout, run.hash)
+        log = later_writer(layout, run.hash)
         log.declare(0, "logs", {}, "log_line")
         log.points(0, [(number, f"{letter}{number}") for number in range(count)])
         if letter == "a":
