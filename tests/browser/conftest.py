@@ -12,8 +12,6 @@ from urllib.parse import urlsplit
 
 import pytest
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
-
 TOP = Path(__file__).resolve().parents[2]
 PAGE = TOP / "ui" / "runstone_ui" / "page" / "index.html"
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -25,6 +23,7 @@ ABANDONED = "net::ERR_ABORTED"
 @pytest.fixture(scope="session")
 def browser() -> Iterator[object]:
     """Chromium, the system's."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
     where = next(filter(None, map(shutil.which, NAMES)), None)
     if where is None:
         pytest.skip("there is no Chromium; on Debian: apt install chromium")
