@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from journals import Journal, assert_index_is_right, hash_of, index, new_repo, problems, write_run
+from processes import wait_until
 from runstone import Repo
 from runstone_indexer import crew
 from runstone_indexer.generation import open_generation
@@ -150,6 +152,24 @@ def test_what_a_process_that_dies_had_to_do_is_done_by_the_indexer(
     assert index(layout).runs == RUNS
     assert sum(share.runs for share in asked) == 2 * orders * crew.BLOCK
     assert_index_is_right(layout)
+
+
+def test_a_crew_that_has_run_ahead_can_be_dismissed(layout, asked):
+    """As when the disk is full: each of its threads waits until there is room for more."""
+    runs = [hash_of(number) for number in range(RUNS)]
+
+    def broken_off(folder: Path) -> None:
+        folder.mkdir()
+        asked.clear()
+        with crew.shares(layout, str(folder), runs, 0) as found:
+            next(found)
+            wait_until(lambda: len(asked) == 2 * crew.AHEAD)
+
+    for number in range(6):
+        thread = threading.Thread(target=broken_off, args=(Path(layout.root, f"work{number}"),), daemon=True)
+        thread.start()
+        thread.join(60)
+        assert not thread.is_alive()
 
 
 def test_where_no_process_can_be_started_one_does_it_all(layout, asked, monkeypatch):

@@ -112,7 +112,12 @@ def shares(layout: Layout, folder: str, runs: list[str], first_run: int) -> Iter
         yield _collected(orders, done, room, hands, len(blocks))
     finally:
         for hand in crew:
-            hand.dismiss()
+            hand.is_dismissed = True
+        room.release(
+            max(hands, 1)
+        )  # all at once: whoever still waits for room must not go on with another one's
+        for hand in crew:
+            hand.end()
 
 
 def _collected(
@@ -150,7 +155,7 @@ class _Hand:
         self._process: subprocess.Popen[bytes] | None = None
         with contextlib.suppress(OSError):  # then nothing is done, and the indexer does it
             self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        self._is_dismissed = False
+        self.is_dismissed = False
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
 
@@ -169,7 +174,7 @@ class _Hand:
 
     def _has_room(self) -> bool:
         self._room.acquire()
-        return not self._is_dismissed
+        return not self.is_dismissed
 
     def _carried_out(self, order: Order) -> Share | None:
         process = self._process
@@ -183,9 +188,8 @@ class _Hand:
         except (OSError, ValueError):  # it has died
             return None
 
-    def dismiss(self) -> None:
-        self._is_dismissed = True
-        self._room.release()
+    def end(self) -> None:
+        """End the process and its thread, after it was dismissed."""
         process = self._process
         if process is not None:
             process.kill()  # what it has not handed in is nobody's
