@@ -264,7 +264,7 @@ def records(layout: Layout, *, index: bool = True) -> dict[str, Any]:
     hints = overlay.candidates()
     generation = open_generation(layout) if index else None
     fresh = overlay.fresh(hints, generation)
-    found = {run: t.record() for run, t in fresh.items() if t.state.known and not t.state.deleted}
+    found = {run: t.record() for run, t in fresh.items() if t.state.is_there}
     if generation is not None:
         from runstone_query.record import Record
 

@@ -105,19 +105,6 @@ def test_a_query_is_checked_with_the_place_of_what_is_wrong(tmp_path: Path) -> N
         ask(tmp_path, "check", q="", kind="pictures")
 
 
-def test_runs_are_counted(tmp_path: Path) -> None:
-    Repo(tmp_path, init=True)
-    assert told(tmp_path, "counts") == {"runs": 0, "active": 0, "generation": None}
-    six_runs(tmp_path, "index")
-    alive = Run(repo=tmp_path, **QUIET)
-    found = told(tmp_path, "counts")
-    assert (found["runs"], found["active"]) == (7, 1)
-    assert found["generation"] > 0
-    Indexer(tmp_path).run_once()
-    assert (told(tmp_path, "counts")["runs"], told(tmp_path, "counts")["active"]) == (7, 1)
-    alive.close()
-
-
 keys = st.text(min_size=1, max_size=8) | st.sampled_from(
     ["class", "name", "ﬁ", "get", "_x", "f_code", "a b", "1", '"']
 )

@@ -137,10 +137,7 @@ class Snapshots:
             if narrowed is not None:
                 share = WORTH_ASKING if columnar(query) is None else WORTH_ASKING_BESIDE_COLUMNS
                 numbers = candidates(generation.parameters, narrowed, share)
-        for tail in fresh.values():
-            explanation.runs += tail.state.is_there - (
-                generation is not None and generation.has(tail.state.run)
-            )
+        explanation.runs += sum(_uncounted(tail, generation) for tail in fresh.values())
         archived_too = query.asks_for_archived
         selection = Selection(generation, numbers, fresh, explanation, archived_too=archived_too)
         explanation.seconds["prefilter"] = time.perf_counter() - began
@@ -182,6 +179,15 @@ class Snapshots:
     def _is_far_behind(self, generation: Generation | None, fresh: dict[str, Tail]) -> bool:
         is_rested = time.monotonic() >= self._rests_until
         return generation is not None and len(fresh) > INDEX_WHEN_FRESH and is_rested
+
+
+def _uncounted(tail: Tail, generation: Generation | None) -> int:
+    """Return by how much a tail changes the number of runs that the index knows of."""
+    state = tail.state
+    if tail.number is None or generation is None:
+        return state.is_there
+    # An indexed run is looked up only if it was ever deleted: the others are there, in both.
+    return 0 if state.deleted_mark is None else state.is_there - generation.has(state.run)
 
 
 class Lacking:

@@ -267,7 +267,7 @@ def records(layout: Layout, *, index: bool) -> dict[str, Record]:
     hints = overlay.candidates()
     generation = open_generation(layout) if index else None
     fresh = overlay.fresh(hints, generation)
-    found = {run: t.record() for run, t in fresh.items() if t.state.known and not t.state.deleted}
+    found = {run: t.record() for run, t in fresh.items() if t.state.is_there}
     if generation is not None:
         for file, rows in generation.locate(None):
             for row in rows.tolist():

@@ -24,7 +24,6 @@ Answer = Callable[[Repo, Arguments], Reply]
 
 _ASKED: dict[str, Answer] = {
     "check": names.check,
-    "counts": names.counts,
     "curves": curves.curves,
     "events": lines.events,
     "export": export.export,

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import time
 from typing import Any
 
-from runstone_indexer.discovery import hinted
 from runstone_query.policy import compile_query
 from runstone_query.reply import Reply
 from runstone_query.repo import Repo
 from runstone_query.selection import Explanation, Selection
 from runstone_query.sequences import KINDS
-from runstone_writer.errors import MissingRunError
-from runstone_writer.liveness import status_of
 
 from .arguments import Arguments
 from .inventory import Inventory
@@ -30,26 +25,6 @@ def check(repo: Repo, arguments: Arguments) -> Reply:
     return reply({"ok": True})
 
 
-def counts(repo: Repo, _arguments: Arguments) -> Reply:
-    """How many runs there are, how many are being written, and which index is published: for `GET project`."""
-    generation, fresh = repo.snapshots.take()
-    tails = [tail for tail in fresh.values() if tail.state.known and not tail.state.deleted]
-    runs = sum(tail.number is None for tail in tails)
-    if generation is not None:
-        runs += generation.manifest.runs
-    number = None if generation is None else generation.manifest.generation
-    return reply({"runs": runs, "active": _active(repo), "generation": number})
-
-
-def _active(repo: Repo) -> int:
-    """Return how many runs are being written. Whoever writes has a hint."""
-    now, count = time.time(), 0
-    for run in hinted(repo.layout):
-        with contextlib.suppress(MissingRunError):
-            count += status_of(repo.layout, repo.record(run).state, now) == "running"
-    return count
-
-
 def names(repo: Repo, _arguments: Arguments) -> Reply:
     """`GET names`."""
     generation, fresh = repo.snapshots.take()
@@ -57,7 +32,7 @@ def names(repo: Repo, _arguments: Arguments) -> Reply:
     for file, rows in Selection(generation, None, fresh, Explanation("", ""), archived_too=True).parts:
         met.add_rows(file, rows, exactly=False)
     for tail in fresh.values():
-        if tail.state.known and not tail.state.deleted:
+        if tail.state.is_there:
             met.add_state(tail.state)
     sequences = {entity: _labels(met, kind) for entity, kind in KINDS.items()}
     return reply(
