@@ -1,8 +1,8 @@
-import { useVirtualizer } from "@tanstack/react-virtual";
 import { Download } from "lucide-react";
-import { useRef, useState } from "react";
+import { useState } from "react";
 import { address } from "../../api/client";
 import type { AudioValue, MediaSequence } from "../../api/types";
+import { VirtualList } from "../../components/VirtualList";
 import styles from "./Audios.module.css";
 import { Broken, isBroken } from "./Broken";
 import { sequenceKey } from "./key";
@@ -11,36 +11,16 @@ import { SequenceHead } from "./SequenceHead";
 import { StepSlider, useStep } from "./StepSlider";
 
 export function Audios({ sequences }: { sequences: MediaSequence<AudioValue>[] }) {
-  const scroll = useRef<HTMLDivElement>(null);
-  const virtual = useVirtualizer({
-    count: sequences.length,
-    getScrollElement: () => scroll.current,
-    estimateSize: () => 150,
-    getItemKey: (index) => (sequences[index] ? sequenceKey(sequences[index]) : index),
-    overscan: 3,
-  });
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by the keyboard
-    <div className={view.scroll} ref={scroll} tabIndex={0}>
-      <div className={view.space} style={{ height: virtual.getTotalSize() }}>
-        {virtual.getVirtualItems().map((item) => {
-          const sequence = sequences[item.index];
-          return (
-            sequence && (
-              <div
-                key={item.key}
-                ref={virtual.measureElement}
-                data-index={item.index}
-                className={view.place}
-                style={{ transform: `translateY(${item.start}px)` }}
-              >
-                <AudioSequence sequence={sequence} />
-              </div>
-            )
-          );
-        })}
-      </div>
-    </div>
+    <VirtualList
+      items={sequences}
+      estimate={() => 150}
+      keyOf={sequenceKey}
+      overscan={3}
+      className={view.scroll}
+    >
+      {(sequence) => <AudioSequence sequence={sequence} />}
+    </VirtualList>
   );
 }
 

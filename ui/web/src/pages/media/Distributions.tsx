@@ -1,11 +1,11 @@
 // How values are spread, over steps: a map (or ridges) of all steps, and the histogram of one.
 
-import { useVirtualizer } from "@tanstack/react-virtual";
 import { useCallback, useMemo, useRef, useState } from "react";
 import { useAddress } from "../../address";
 import type { DistributionValue, MediaSequence } from "../../api/types";
 import { showNumber } from "../../api/values";
 import { shortNumber } from "../../components/detail/short";
+import { VirtualList } from "../../components/VirtualList";
 import { Broken, isBroken } from "./Broken";
 import { Canvas, type Paint } from "./Canvas";
 import styles from "./Distributions.module.css";
@@ -22,14 +22,6 @@ type Sequence = MediaSequence<DistributionValue>;
 export function Distributions({ sequences }: { sequences: Sequence[] }) {
   const [parameters, change] = useAddress();
   const way: Way = parameters.get("way") === "ridges" ? "ridges" : "heat";
-  const scroll = useRef<HTMLDivElement>(null);
-  const virtual = useVirtualizer({
-    count: sequences.length,
-    getScrollElement: () => scroll.current,
-    estimateSize: () => 330,
-    getItemKey: (index) => (sequences[index] ? sequenceKey(sequences[index]) : index),
-    overscan: 1,
-  });
   return (
     <>
       <div className={view.controls}>
@@ -44,27 +36,15 @@ export function Distributions({ sequences }: { sequences: Sequence[] }) {
           </select>
         </label>
       </div>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by the keyboard */}
-      <div className={view.scroll} ref={scroll} tabIndex={0}>
-        <div className={view.space} style={{ height: virtual.getTotalSize() }}>
-          {virtual.getVirtualItems().map((item) => {
-            const sequence = sequences[item.index];
-            return (
-              sequence && (
-                <div
-                  key={item.key}
-                  ref={virtual.measureElement}
-                  data-index={item.index}
-                  className={view.place}
-                  style={{ transform: `translateY(${item.start}px)` }}
-                >
-                  <DistributionSequence sequence={sequence} way={way} />
-                </div>
-              )
-            );
-          })}
-        </div>
-      </div>
+      <VirtualList
+        items={sequences}
+        estimate={() => 330}
+        keyOf={sequenceKey}
+        overscan={1}
+        className={view.scroll}
+      >
+        {(sequence) => <DistributionSequence sequence={sequence} way={way} />}
+      </VirtualList>
     </>
   );
 }

@@ -1,6 +1,5 @@
-import { useVirtualizer } from "@tanstack/react-virtual";
-import { useRef } from "react";
 import type { FigureValue, MediaSequence } from "../../api/types";
+import { VirtualList } from "../../components/VirtualList";
 import { Broken, isBroken } from "./Broken";
 import { FigureFrame } from "./FigureFrame";
 import { FigurePicture } from "./FigurePicture";
@@ -12,36 +11,16 @@ import { StepSlider, useStep } from "./StepSlider";
 
 /** Figures, one step of each sequence at a time: what is drawn is only what is near the screen. */
 export function Figures({ sequences }: { sequences: MediaSequence<FigureValue>[] }) {
-  const scroll = useRef<HTMLDivElement>(null);
-  const virtual = useVirtualizer({
-    count: sequences.length,
-    getScrollElement: () => scroll.current,
-    estimateSize: () => 540,
-    getItemKey: (index) => (sequences[index] ? sequenceKey(sequences[index]) : index),
-    overscan: 1,
-  });
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by the keyboard
-    <div className={view.scroll} ref={scroll} tabIndex={0}>
-      <div className={view.space} style={{ height: virtual.getTotalSize() }}>
-        {virtual.getVirtualItems().map((item) => {
-          const sequence = sequences[item.index];
-          return (
-            sequence && (
-              <div
-                key={item.key}
-                ref={virtual.measureElement}
-                data-index={item.index}
-                className={view.place}
-                style={{ transform: `translateY(${item.start}px)` }}
-              >
-                <FigureSequence sequence={sequence} />
-              </div>
-            )
-          );
-        })}
-      </div>
-    </div>
+    <VirtualList
+      items={sequences}
+      estimate={() => 540}
+      keyOf={sequenceKey}
+      overscan={1}
+      className={view.scroll}
+    >
+      {(sequence) => <FigureSequence sequence={sequence} />}
+    </VirtualList>
   );
 }
 

@@ -1,12 +1,12 @@
 // Texts by step: searched, folded where they are long, and two of them compared.
 
-import { useVirtualizer } from "@tanstack/react-virtual";
 import { GitCompareArrows } from "lucide-react";
-import { memo, useMemo, useRef, useState } from "react";
+import { memo, useMemo, useState } from "react";
 import { useAddress } from "../../address";
 import type { MediaSequence, TextValue } from "../../api/types";
 import { showNumber } from "../../api/values";
 import { Copy } from "../../components/detail/Copy";
+import { VirtualList } from "../../components/VirtualList";
 import { Broken, isBroken } from "./Broken";
 import view from "./MediaView.module.css";
 import { pieces, type TextRow, textRows } from "./rows";
@@ -28,14 +28,6 @@ export function Texts({ sequences }: { sequences: Texts }) {
   const [marked, setMarked] = useState<TextRow | null>(null);
   const [pair, setPair] = useState<[TextRow, TextRow] | null>(null);
   const [unfolded, setUnfolded] = useState<ReadonlySet<string>>(new Set());
-  const scroll = useRef<HTMLDivElement>(null);
-  const virtual = useVirtualizer({
-    count: rows.length,
-    getScrollElement: () => scroll.current,
-    estimateSize: (index) => (rows[index]?.kind === "head" ? 38 : 90),
-    getItemKey: (index) => rows[index]?.id ?? index,
-    overscan: 5,
-  });
   const compare = (row: TextRow) => {
     if (marked === null || marked.id === row.id) return setMarked(marked === null ? row : null);
     setPair(rows.indexOf(marked) <= rows.indexOf(row) ? [marked, row] : [row, marked]);
@@ -70,40 +62,30 @@ export function Texts({ sequences }: { sequences: Texts }) {
           </span>
         )}
       </div>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by the keyboard */}
-      <div className={view.scroll} ref={scroll} tabIndex={0}>
-        <div className={view.space} style={{ height: virtual.getTotalSize() }}>
-          {virtual.getVirtualItems().map((item) => {
-            const row = rows[item.index];
-            return (
-              row && (
-                <div
-                  key={item.key}
-                  ref={virtual.measureElement}
-                  data-index={item.index}
-                  className={view.place}
-                  style={{ transform: `translateY(${item.start}px)` }}
-                >
-                  {row.kind === "head" ? (
-                    <div className={styles.head}>
-                      <SequenceHead sequence={row.sequence} />
-                    </div>
-                  ) : (
-                    <TextEntry
-                      row={row}
-                      words={words}
-                      isUnfolded={unfolded.has(row.id)}
-                      isMarked={marked?.id === row.id}
-                      onToggle={() => toggle(row.id)}
-                      onCompare={() => compare(row)}
-                    />
-                  )}
-                </div>
-              )
-            );
-          })}
-        </div>
-      </div>
+      <VirtualList
+        items={rows}
+        estimate={(row) => (row?.kind === "head" ? 38 : 90)}
+        keyOf={(row) => row.id}
+        overscan={5}
+        className={view.scroll}
+      >
+        {(row) =>
+          row.kind === "head" ? (
+            <div className={styles.head}>
+              <SequenceHead sequence={row.sequence} />
+            </div>
+          ) : (
+            <TextEntry
+              row={row}
+              words={words}
+              isUnfolded={unfolded.has(row.id)}
+              isMarked={marked?.id === row.id}
+              onToggle={() => toggle(row.id)}
+              onCompare={() => compare(row)}
+            />
+          )
+        }
+      </VirtualList>
       {pair && <TextDiff before={pair[0]} after={pair[1]} onClose={() => setPair(null)} />}
     </>
   );

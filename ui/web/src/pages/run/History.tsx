@@ -1,13 +1,13 @@
 // What was changed in a run, and when: parameters, properties, tags, notes.
 
 import { useQuery } from "@tanstack/react-query";
-import { useVirtualizer } from "@tanstack/react-virtual";
-import { useMemo, useRef } from "react";
+import { useMemo } from "react";
 import { useAddress } from "../../address";
 import { get } from "../../api/client";
 import type { Change, RunDetails, Tagged } from "../../api/types";
 import { showTime } from "../../api/values";
 import { Empty, Failure, Loading } from "../../components/States";
+import { VirtualList } from "../../components/VirtualList";
 import styles from "./History.module.css";
 import table from "./Table.module.css";
 import { leafText } from "./tree";
@@ -30,13 +30,6 @@ export function History({ run }: { run: RunDetails }) {
         `${entry.name} ${text(entry.before)} ${text(entry.after)}`.toLowerCase().includes(wanted),
     );
   }, [all, words, kind]);
-  const scroll = useRef<HTMLDivElement>(null);
-  const virtual = useVirtualizer({
-    count: shown.length,
-    getScrollElement: () => scroll.current,
-    estimateSize: () => 34,
-    overscan: 12,
-  });
   if (history.error) return <Failure error={history.error} />;
   if (history.data === undefined) return <Loading what="the history" />;
   if (all.length === 0) return <Empty title="Nothing was set or changed" />;
@@ -66,32 +59,24 @@ export function History({ run }: { run: RunDetails }) {
           {shown.length.toLocaleString("en-US")} of {all.length.toLocaleString("en-US")}, the newest first
         </span>
       </div>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by the keyboard */}
-      <div className={styles.scroll} ref={scroll} tabIndex={0}>
-        <div className={styles.space} style={{ height: virtual.getTotalSize() }}>
-          {virtual.getVirtualItems().map((item) => {
-            const entry = shown[item.index];
-            return (
-              entry && (
-                <div
-                  key={item.key}
-                  ref={virtual.measureElement}
-                  data-index={item.index}
-                  className={styles.change}
-                  style={{ transform: `translateY(${item.start}px)` }}
-                >
-                  <time title={`by ${entry.writer}`}>{showTime(entry.time)}</time>
-                  <span className={styles.kind}>{KINDS[entry.kind] ?? entry.kind}</span>
-                  <bdi className={styles.name} title={entry.name}>
-                    {entry.name}
-                  </bdi>
-                  <Became entry={entry} />
-                </div>
-              )
-            );
-          })}
-        </div>
-      </div>
+      <VirtualList
+        items={shown}
+        estimate={() => 34}
+        overscan={12}
+        className={styles.scroll}
+        placeClassName={styles.change}
+      >
+        {(entry) => (
+          <>
+            <time title={`by ${entry.writer}`}>{showTime(entry.time)}</time>
+            <span className={styles.kind}>{KINDS[entry.kind] ?? entry.kind}</span>
+            <bdi className={styles.name} title={entry.name}>
+              {entry.name}
+            </bdi>
+            <Became entry={entry} />
+          </>
+        )}
+      </VirtualList>
     </>
   );
 }

@@ -1,12 +1,12 @@
 // The parameters of a run as a tree that can be searched; each can be copied, and asked for.
 
-import { useVirtualizer } from "@tanstack/react-virtual";
 import { ChevronDown, ChevronRight, Code, Copy as CopyIcon, Search } from "lucide-react";
-import { type CSSProperties, useMemo, useRef, useState } from "react";
+import { type CSSProperties, useMemo, useState } from "react";
 import { Link } from "wouter";
 import { address } from "../../api/client";
 import type { RunDetails, Tagged } from "../../api/types";
 import { copyText } from "../../components/detail/clipboard";
+import { VirtualList } from "../../components/VirtualList";
 import { conditionOf, expressionOf } from "./expression";
 import overview from "./Overview.module.css";
 import styles from "./Parameters.module.css";
@@ -25,14 +25,6 @@ export function Parameters({ run }: { run: RunDetails }) {
   };
   const copy = async (text: string, what: string) =>
     setSaid((await copyText(text)) ? `Copied ${what}` : `Could not copy ${what}`);
-  const scroll = useRef<HTMLDivElement>(null);
-  const virtual = useVirtualizer({
-    count: rows.length,
-    getScrollElement: () => scroll.current,
-    estimateSize: () => 31,
-    getItemKey: (index) => rows[index]?.id ?? index,
-    overscan: 12,
-  });
   return (
     <>
       <div className={overview.head}>
@@ -63,32 +55,24 @@ export function Parameters({ run }: { run: RunDetails }) {
           )}
         </p>
       )}
-      <div className={styles.scroll} ref={scroll}>
-        <div className={styles.space} style={{ height: virtual.getTotalSize() }}>
-          {virtual.getVirtualItems().map((item) => {
-            const row = rows[item.index];
-            return (
-              row && (
-                <div
-                  key={item.key}
-                  ref={virtual.measureElement}
-                  data-index={item.index}
-                  className={styles.place}
-                  style={{ transform: `translateY(${item.start}px)` }}
-                >
-                  <ParameterRow
-                    row={row}
-                    isUnfolded={unfolded.has(row.id)}
-                    onToggle={() => setOpen(toggle(open, row.id))}
-                    onUnfold={() => setUnfolded(toggle(unfolded, row.id))}
-                    onCopy={copy}
-                  />
-                </div>
-              )
-            );
-          })}
-        </div>
-      </div>
+      <VirtualList
+        items={rows}
+        estimate={() => 31}
+        keyOf={(row) => row.id}
+        overscan={12}
+        className={styles.scroll}
+        isReached={false}
+      >
+        {(row) => (
+          <ParameterRow
+            row={row}
+            isUnfolded={unfolded.has(row.id)}
+            onToggle={() => setOpen(toggle(open, row.id))}
+            onUnfold={() => setUnfolded(toggle(unfolded, row.id))}
+            onCopy={copy}
+          />
+        )}
+      </VirtualList>
     </>
   );
 }

@@ -1,13 +1,13 @@
 // What a script logged in words (`run.log_info()` and its kin).
 
 import { useQuery } from "@tanstack/react-query";
-import { useVirtualizer } from "@tanstack/react-virtual";
-import { useEffect, useMemo, useRef, useState } from "react";
+import { useEffect, useMemo, useState } from "react";
 import { useAddress } from "../../address";
 import { get } from "../../api/client";
 import type { RecordsReply, RunDetails } from "../../api/types";
 import { showTime } from "../../api/values";
 import { Failure } from "../../components/States";
+import { VirtualList } from "../../components/VirtualList";
 import styles from "./Records.module.css";
 import { leafText } from "./tree";
 
@@ -26,21 +26,15 @@ export function Records({ run, onKnown }: { run: RunDetails; onKnown: (some: boo
   });
   const has = (records.data?.total ?? 0) > 0 || records.error !== null;
   useEffect(() => onKnown(has), [has, onKnown]);
-  const shown = useMemo(() => {
+  const newest = useMemo(() => {
     const wanted = words.toLowerCase();
-    return (records.data?.records ?? []).filter(
+    const shown = (records.data?.records ?? []).filter(
       (record) =>
         Math.max(LEVELS.indexOf(record.level), 0) >= level &&
         `${record.message} ${leafText(record.args)}`.toLowerCase().includes(wanted),
     );
+    return shown.reverse();
   }, [records.data, level, words]);
-  const scroll = useRef<HTMLDivElement>(null);
-  const virtual = useVirtualizer({
-    count: shown.length,
-    getScrollElement: () => scroll.current,
-    estimateSize: () => 44,
-    overscan: 12,
-  });
   if (!has) return null;
   if (records.error) return <Failure error={records.error} />;
   const { total = 0, records: all = [] } = records.data ?? {};
@@ -67,7 +61,7 @@ export function Records({ run, onKnown }: { run: RunDetails; onKnown: (some: boo
           aria-label="Find in the log records"
         />
         <span className={styles.said}>
-          {shown.length.toLocaleString("en-US")} of {total.toLocaleString("en-US")}
+          {newest.length.toLocaleString("en-US")} of {total.toLocaleString("en-US")}
         </span>
       </div>
       {all.length < total && (
@@ -82,33 +76,24 @@ export function Records({ run, onKnown }: { run: RunDetails; onKnown: (some: boo
             : `The last ${all.length.toLocaleString("en-US")} are here. Load more`}
         </button>
       )}
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by the keyboard */}
-      <div className={styles.scroll} ref={scroll} tabIndex={0}>
-        <div className={styles.space} style={{ height: virtual.getTotalSize() }}>
-          {virtual.getVirtualItems().map((item) => {
-            // the newest first
-            const record = shown[shown.length - 1 - item.index];
-            return (
-              record && (
-                <div
-                  key={item.key}
-                  ref={virtual.measureElement}
-                  data-index={item.index}
-                  className={styles.record}
-                  style={{ transform: `translateY(${item.start}px)` }}
-                >
-                  <span className={styles.level} data-level={record.level}>
-                    {record.level}
-                  </span>
-                  <time>{showTime(record.time)}</time>
-                  <p>{record.message}</p>
-                  <Arguments value={record.args} />
-                </div>
-              )
-            );
-          })}
-        </div>
-      </div>
+      <VirtualList
+        items={newest}
+        estimate={() => 44}
+        overscan={12}
+        className={styles.scroll}
+        placeClassName={styles.record}
+      >
+        {(record) => (
+          <>
+            <span className={styles.level} data-level={record.level}>
+              {record.level}
+            </span>
+            <time>{showTime(record.time)}</time>
+            <p>{record.message}</p>
+            <Arguments value={record.args} />
+          </>
+        )}
+      </VirtualList>
     </section>
   );
 }
