@@ -20,9 +20,9 @@ SIZES = {"wide": {"width": 1280, "height": 800}, "narrow": {"width": 390, "heigh
 ABANDONED = "net::ERR_ABORTED"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[object]:
-    """Chromium, the system's."""
+    """Chromium, the system's. Not for longer than a module: Playwright's event loop is in the way of any other."""
     sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
     where = next(filter(None, map(shutil.which, NAMES)), None)
     if where is None:

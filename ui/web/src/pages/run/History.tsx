@@ -111,7 +111,7 @@ function Value({ value, isBefore = false }: { value: Tagged | undefined; isBefor
   const shown = text(value);
   if (value === null || value === undefined) return <span className={styles.nothing}>nothing</span>;
   return (
-    <code className={isBefore ? styles.before : styles.after} title={shown.slice(0, 2000)}>
+    <code className={isBefore ? styles.before : undefined} title={shown.slice(0, 2000)}>
       {shown === "" ? "“”" : shown}
     </code>
   );
