@@ -12,6 +12,12 @@ from urllib.parse import urlsplit
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parent))
+
+import training
+
+from runstone import Repo
+
 TOP = Path(__file__).resolve().parents[2]
 PAGE = TOP / "ui" / "runstone_ui" / "page" / "index.html"
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -165,3 +171,26 @@ def keep(request: pytest.FixtureRequest) -> Callable[[Looked, str], None]:
             looked.page.screenshot(path=f"{folder}/{name}.png")
 
     return shoot
+
+
+@pytest.fixture(scope="session")
+def repo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A sweep, one run with everything, and one of each hostile name."""
+    folder = tmp_path_factory.mktemp("pages") / "repo"
+    training.sweep(folder, 24)
+    training.everything(folder, folder.parent)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def bad(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """Hostile names; and the run that has all of them."""
+    folder = tmp_path_factory.mktemp("hostile") / "repo"
+    return folder, training.hostile(folder)
+
+
+@pytest.fixture(scope="session")
+def the_run(repo: Path) -> str:
+    """The hash of the run that has something of each kind."""
+    (run,) = Repo(repo, read_only=True).query_runs("run.name == 'everything'", report_mode=0)
+    return run.hash
