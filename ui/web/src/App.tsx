@@ -1,4 +1,3 @@
-import { useQuery } from "@tanstack/react-query";
 import {
   AudioLines,
   Bookmark,
@@ -16,10 +15,9 @@ import {
 import { type ComponentType, lazy, Suspense } from "react";
 import { Link, Redirect, Route, Switch, useLocation } from "wouter";
 import styles from "./App.module.css";
-import { get } from "./api/client";
 import { useLive } from "./api/live";
-import type { Project } from "./api/types";
 import { Boundary } from "./components/Boundary";
+import { useProject } from "./components/query/names";
 import { Empty, Loading } from "./components/States";
 import { useThemeChoice } from "./theme";
 
@@ -100,15 +98,10 @@ export function App() {
 
 function Header() {
   const live = useLive();
-  const project = useQuery({
-    queryKey: ["project", live.generation, live.active],
-    queryFn: ({ signal }) => get<Project>("project", {}, signal),
-    placeholderData: (previous) => previous,
-  });
+  const found = useProject();
   const [choice, choose] = useThemeChoice();
   const next = choice === "system" ? "light" : choice === "light" ? "dark" : "system";
   const Icon = choice === "system" ? SunMoon : choice === "light" ? Sun : Moon;
-  const found = project.data;
   return (
     <header className={styles.header}>
       <Link className={styles.brand ?? ""} href="/runs">

@@ -7,8 +7,8 @@ import { ApiError } from "../api/client";
 import type { Names } from "../api/types";
 import { useBlame } from "../components/blame/useBlame";
 import { comparisonOptions } from "../components/picker/expressions";
-import { useNames } from "../components/picker/useNames";
 import { QueryBar } from "../components/QueryBar";
+import { useNames } from "../components/query/names";
 import { Failure, Loading } from "../components/States";
 import styles from "./compare/Compare.module.css";
 import { Compared } from "./compare/Compared";
@@ -32,7 +32,7 @@ export interface Choice extends CompareState {
 }
 
 export default function Compare() {
-  const { names, error } = useNames();
+  const { data: names, error } = useNames();
   if (!names && !error) return <Loading what="the names of parameters and metrics" />;
   return <Page names={names ?? NO_NAMES} namesError={error} />;
 }

@@ -5,8 +5,8 @@ import { useCallback, useMemo, useState } from "react";
 import { useAddress } from "../address";
 import { ApiError } from "../api/client";
 import { useBlame } from "../components/blame/useBlame";
-import { useNames } from "../components/picker/useNames";
 import { QueryBar } from "../components/QueryBar";
+import { useNames } from "../components/query/names";
 import { Failure, Loading } from "../components/States";
 import { askedFor } from "./metrics/grouping";
 import styles from "./metrics/Metrics.module.css";
@@ -19,7 +19,7 @@ import { type Asked, useCurves } from "./metrics/useCurves";
 export default function Metrics() {
   const [parameters, change] = useAddress();
   const state = useMemo(() => readState(parameters), [parameters]);
-  const { names, error: namesError } = useNames();
+  const { data: names, error: namesError } = useNames();
   const client = useQueryClient();
   // until the charts have told: as if there were two beside each other
   const [width, setWidth] = useState(() => window.innerWidth / 2);

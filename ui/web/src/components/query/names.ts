@@ -17,7 +17,7 @@ export function useNames(): UseQueryResult<Names> {
   });
 }
 
-/** What is known of the repository as a whole; the same question as the header's. */
+/** What is known of the repository as a whole. */
 export function useProject(): Project | undefined {
   const live = useLive();
   return useQuery({
