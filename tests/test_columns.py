@@ -1,6 +1,7 @@
 """Files of columns: plain npz archives for anyone, one mmap for us, every bit under a checksum."""
 
 import os
+import sys
 import zipfile
 from pathlib import Path
 
@@ -230,3 +231,42 @@ def test_several_parts_are_what_each_is_alone_and_as_well_verified(tmp_path_fact
     else:
         found = Columns(str(folder), entry).parts("a", starts, ends)
         assert [part.tolist() for part in found] == expected
+
+
+def test_a_column_may_be_made_when_its_turn_comes(tmp_path):
+    path = tmp_path / "x.npz"
+    turns = []
+
+    def made(name, column):
+        turns.append((name, path.stat().st_size))
+        return column
+
+    entry = write_columns(
+        str(path),
+        {
+            "a": lambda: made("a", np.arange(200_000)),
+            "b": np.arange(3.0),
+            "c": lambda: made("c", [np.arange(2), np.arange(2)]),
+        },
+    )
+    assert [name for name, _ in turns] == ["a", "c"]
+    assert turns[0][1] == 0 < 8 * 200_000 <= turns[1][1]
+    columns = Columns(str(tmp_path), entry)
+    assert columns["a"].tolist() == list(range(200_000))
+    assert columns["c"].tolist() == [0, 1, 0, 1]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_what_is_released_takes_no_memory_and_is_there_when_it_is_looked_at(tmp_path):
+    entry = write_columns(str(tmp_path / "x.npz"), {"a": np.arange(4_000_000)})
+    columns = Columns(str(tmp_path), entry)
+
+    def mapped():
+        status = Path("/proc/self/status").read_text()
+        return int(status.split("RssFile:")[1].split()[0]) * 1024
+
+    assert columns["a"].sum() == sum(range(4_000_000))
+    before = mapped()
+    columns.release()
+    assert before - mapped() > 24_000_000
+    assert columns["a"].sum() == sum(range(4_000_000))

@@ -28,6 +28,7 @@ from runstone_indexer.compaction import (
     FAN_OUT,
     LARGEST,
     SMALLEST,
+    _living,
     compact_series,
     compact_states,
     next_to_merge,
@@ -282,3 +283,12 @@ def test_merging_at_any_moment_leaves_all_answers_unchanged(seed, tmp_path, monk
         index(layout)
         assert_same_answers(layout)
     assert_index_is_right(layout)
+
+
+def test_numbers_of_runs_that_there_cannot_be_are_damage(tmp_path):
+    columns = state_columns([plain(0, "a", 1)])
+    for number in (-1, 2**31, 2**62):
+        path = tmp_path / f"states-{number}.npz"
+        entry = write_columns(str(path), {**columns, "run": np.array([number])})
+        with pytest.raises(DamagedColumnsError, match="cannot be"):
+            _living(str(tmp_path), [entry])

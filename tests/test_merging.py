@@ -2,6 +2,7 @@
 
 import random
 import sys
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -90,3 +91,20 @@ def test_files_that_have_nothing_in_common_are_copied_whole(tmp_path, monkeypatc
     assert [SeriesFile(columns).find(run, 0)[0].chunk.python_values() for run in runs] == [
         [0.0, 1.0, 2.0, 3.0, 4.0]
     ] * 6
+
+
+def test_merging_holds_one_column_at_a_time(tmp_path):
+    entries = []
+    for file in range(4):
+        runs = range(10_000 * file, 10_000 * (file + 1))
+        entries.append(write(tmp_path, [even(run, 0, 1) for run in runs], f"series-{file}.npz"))
+    size = sum(entry["size"] for entry in entries)
+    files = [Columns(str(tmp_path), entry) for entry in entries]
+    tracemalloc.start()
+    try:
+        entry = write_columns(str(tmp_path / "merged.npz"), merged_series(files))
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert Columns(str(tmp_path), entry).length("values") == 40_000
+    assert most < size / 4

@@ -14,7 +14,7 @@ import os
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import IO, Any
 from zlib import crc32
 
@@ -30,6 +30,7 @@ Array = NDArray[Any]
 Pieces = list[
     Array
 ]  # of one column, to be written behind each other: what is merged need not fit into memory
+Made = Callable[[], Array | Pieces]  # makes a column when it is written: what is merged comes one by one
 Described = dict[str, list[Any]]  # column -> [dtype, length, offset of the data in the file]
 
 ALIGNMENT = 64
@@ -44,11 +45,14 @@ _EXTRA = b"RS"  # the private id of the zip extra field that holds the padding
 _UNTRACKED: dict[str, Any] = {"trackfd": False} if sys.version_info >= (3, 13) else {}
 
 
-def write_columns(path: str, columns: Mapping[str, Array | Pieces]) -> dict[str, Any]:
-    """Write `columns` (one-dimensional arrays, whole or in pieces) to a new file; return its manifest entry.
+def write_columns(
+    path: str, columns: Mapping[str, Array | Pieces | Made], written: Callable[[int], None] | None = None
+) -> dict[str, Any]:
+    """Write `columns` (one-dimensional arrays, whole or in pieces, or what makes them) to a new file; return its
+    manifest entry.
 
-    The file is durable on return, its name is not: the caller syncs the folder once for several files.
-    Raises OSError, and then leaves no file behind.
+    `written` is called after each piece with its bytes. The file is durable on return, its name is not: the caller
+    syncs the folder once for several files. Raises OSError, and then leaves no file behind.
     """
     described: Described = {}
     file = open(path, "xb")  # noqa: SIM115 - what follows has to see it closed before it is deleted
@@ -59,8 +63,7 @@ def write_columns(path: str, columns: Mapping[str, Array | Pieces]) -> dict[str,
                 for name, column in columns.items():
                     if name == CRCS:  # of a file that is merged: the new one gets its own
                         continue
-                    pieces = column if isinstance(column, list) else [column]
-                    described[name] = _write_member(archive, file, name, pieces, crcs)
+                    described[name] = _write_member(archive, file, name, _pieces_of(column), crcs, written)
                 proof = np.array(crcs, np.uint32)
                 described[CRCS] = _write_member(archive, file, CRCS, [proof], [])
             file.flush()
@@ -74,8 +77,18 @@ def write_columns(path: str, columns: Mapping[str, Array | Pieces]) -> dict[str,
     return {"file": os.path.basename(path), "size": size, "columns": described, "crc": crc}
 
 
+def _pieces_of(column: Array | Pieces | Made) -> Pieces:
+    made = column() if callable(column) else column
+    return made if isinstance(made, list) else [made]
+
+
 def _write_member(
-    archive: zipfile.ZipFile, file: Any, name: str, pieces: Pieces, crcs: list[int]
+    archive: zipfile.ZipFile,
+    file: Any,
+    name: str,
+    pieces: Pieces,
+    crcs: list[int],
+    written: Callable[[int], None] | None = None,
 ) -> list[Any]:
     """Write one column, and append the CRC of each of its blocks; return what the manifest says of it."""
     length, dtype = sum(map(len, pieces)), pieces[0].dtype
@@ -94,6 +107,8 @@ def _write_member(
                 view = np.ascontiguousarray(piece, dtype).data.cast("B")
                 member.write(view)
                 blocks.add(view)
+                if written is not None:
+                    written(len(view))
         blocks.close()
     return [dtype.str, length, data]
 
@@ -235,6 +250,11 @@ class Columns(Mapping[str, Array]):
 
     def __len__(self) -> int:
         return len(self._described) - 1
+
+    def release(self) -> None:
+        """Let go of the memory that what was looked at takes. It is mapped again when it is looked at again."""
+        if hasattr(self._map, "madvise"):
+            self._map.madvise(mmap.MADV_DONTNEED)
 
     def damage(self) -> str | None:
         """Read everything; return what is not as it was written, or None."""

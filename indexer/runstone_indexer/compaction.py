@@ -8,21 +8,21 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .columns import Columns, DamagedColumnsError, Pieces, write_columns
+from .columns import Columns, DamagedColumnsError, Made, Pieces, write_columns
 from .labels import merged_labels
-from .merging import merged_series
+from .merging import are_living, merged_series
 from .states import GONE, StateFile
 from .table import merged_tables
 
 Entry = dict[str, Any]
 Array = NDArray[Any]
-Merged = dict[str, Array | Pieces]
+Merged = Mapping[str, Array | Pieces | Made]
 
 FAN_OUT = 6  # files of about one size; one more, and they become one
 SMALLEST = 64 * 1024  # bytes; files below that are all of one size
@@ -30,6 +30,9 @@ LARGEST = 256 * 1024 * 1024  # bytes that one merged file may have: what keeps t
 # When more than that, and more than half of everything, is of runs that are gone or of rows that have newer ones,
 # all files become one.
 MANY_ROWS, MANY_POINTS = 256, 64 * 1024
+RELEASED_AFTER = 16 * 1024 * 1024  # bytes written of a merged file
+MOST_RUNS = 2**31  # their numbers are half of a chunk's key
+_BY_ROW = ("run", "created", "ended", "flags", "hash", "files", "read", "document")
 _LENGTH = 1  # the place of a column's length in what an entry says of it
 
 
@@ -42,7 +45,7 @@ def compact_states(folder: str, entries: list[Entry], runs: int | None = None) -
     entries = _merge(folder, entries, "states", merged, next_to_merge([entry["size"] for entry in entries]))
     if not _may_be_half_dead(entries, "run", runs, MANY_ROWS):
         return entries
-    living = len(_living(folder, entries))
+    living = int(_living(folder, entries).sum())
     chosen = (0, len(entries)) if _is_half_dead(entries, "run", living, MANY_ROWS) else None
     return _merge(folder, entries, "states", merged, chosen)
 
@@ -63,7 +66,7 @@ def compact_series(
         return entries
     living = _living(folder, states)
     files = [Columns(folder, entry) for entry in entries]
-    there = sum(int(file["count"][np.isin(file["key"] >> 32, living)].sum()) for file in files)
+    there = sum(int(file["count"][are_living(file, living)].sum()) for file in files)
     chosen = (0, len(entries)) if _is_half_dead(entries, "values", there, MANY_POINTS) else None
     return _merge(folder, entries, "series", merged, chosen)
 
@@ -79,21 +82,28 @@ def _is_half_dead(entries: list[Entry], column: str, living: int, many: int) -> 
     return stored - living > max(living, many)
 
 
-def _living(folder: str, states: list[Entry]) -> Array:
-    """The numbers of the runs whose newest row does not say that they are gone."""
-    files = [Columns(folder, entry) for entry in states]
-    if not files:
-        return np.zeros(0, np.int64)
-    runs = np.concatenate([columns["run"] for columns in files])
-    is_gone = np.concatenate([columns["hash"] == GONE.encode() for columns in files])
-    newest = _newest(files)
-    found: Array = runs[newest][~is_gone[newest]]
-    return found
+def _living(folder: str, states: list[Entry]) -> NDArray[np.bool_]:
+    """Tell for each number whether the newest row of the run that has it does not say that it is gone."""
+    files = [
+        Columns(folder, entry) for entry in states
+    ]  # from the oldest, so that the newest has the last word
+    runs = 0
+    for columns in files:
+        behind = int(columns["run"].max(initial=-1)) + 1
+        if columns["run"].min(initial=0) < 0 or behind > MOST_RUNS:
+            raise DamagedColumnsError(columns.path, reason="numbers of runs that there cannot be")
+        runs = max(runs, behind)
+    living = np.zeros(runs, bool)
+    for columns in files:
+        living[columns["run"]] = columns["hash"] != GONE.encode()
+    return living
 
 
 def _newest(files: Sequence[Columns]) -> Array:
     """Where the newest row of each run is, if the rows of all files stand behind each other; sorted by run."""
     runs = np.concatenate([columns["run"] for columns in files])
+    if bool((runs[1:] > runs[:-1]).all()):
+        return np.arange(len(runs))
     source = np.repeat(np.arange(len(files)), [len(columns["run"]) for columns in files])
     order = np.lexsort((source, runs))
     newest: Array = order[np.append(runs[order][1:] != runs[order][:-1], True)] if len(order) else order
@@ -116,7 +126,22 @@ def _merge(
         if damage is not None:
             raise DamagedColumnsError(columns.path, 0, columns.entry["size"], damage)
     path = os.path.join(folder, f"{kind}-{time.time_ns():x}.npz")
-    return [*entries[:start], write_columns(path, merged(files, start)), *entries[end:]]
+    return [*entries[:start], write_columns(path, merged(files, start), _Release(files)), *entries[end:]]
+
+
+class _Release:
+    """Lets go of files that are being merged, time and again: their pages would count as the indexer's memory."""
+
+    def __init__(self, files: Sequence[Columns]) -> None:
+        self._files = files
+        self._written = 0
+
+    def __call__(self, size: int) -> None:
+        self._written += size
+        if self._written >= RELEASED_AFTER:
+            self._written = 0
+            for columns in self._files:
+                columns.release()
 
 
 def next_to_merge(sizes: list[int]) -> tuple[int, int] | None:
@@ -166,17 +191,17 @@ def _merged_states(files: Sequence[Columns], *, from_oldest: bool = False) -> Me
     opened = [StateFile(columns) for columns in files]
     names = np.concatenate([_names(file) for file in opened])[newest]
     by_name = np.argsort(names, kind="stable")
-    taken = {
-        name: np.concatenate([columns[name] for columns in files])[newest]
-        for name in ("run", "created", "ended", "flags", "hash", "files", "read", "document")
-    }
+
+    def taken(name: str) -> Made:
+        return lambda: np.concatenate([columns[name] for columns in files])[newest]
+
     sizes = np.concatenate([np.diff(columns["end"]) for columns in files])[newest]
     return {
-        **taken,
+        **{name: taken(name) for name in _BY_ROW},
         "name": names[by_name],
         "name_row": by_name.astype(np.int64),
         "end": np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
-        "state": _states_of(files, source, row),
+        "state": lambda: _states_of(files, source, row),
         **merged_tables([file.table for file in opened], source, row),
         **merged_labels([file.labels for file in opened], source, row),
     }

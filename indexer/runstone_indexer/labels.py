@@ -7,6 +7,7 @@ label numbers, one for each of the run's sequences, in the order of their places
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from runstone_writer.state import RunState, sequence_identity
 
 from . import summaries
+from .columns import Made
 
 Array = NDArray[Any]
 
@@ -52,7 +54,7 @@ def label_columns(states: list[RunState]) -> dict[str, Array]:
     return _columns(np.array(starts), np.array(labels), np.array(filled, dtype=bool), list(texts))
 
 
-def merged_labels(files: list[Labels], source: Array, row: Array) -> dict[str, Array]:
+def merged_labels(files: list[Labels], source: Array, row: Array) -> dict[str, Array | Made]:
     """Return the columns of a file whose i-th row is row `row[i]` of file `source[i]`."""
     texts: dict[bytes, int] = {}
     renamed = [np.array([texts.setdefault(t, len(texts)) for t in file.texts()], np.int64) for file in files]
@@ -61,17 +63,25 @@ def merged_labels(files: list[Labels], source: Array, row: Array) -> dict[str, A
         mine = source == number
         counts[mine] = np.diff(file.start)[row[mine]]
     starts = np.concatenate([[0], np.cumsum(counts)])
-    labels = np.zeros(starts[-1], np.int64)
-    others = {name: np.zeros(starts[-1], files[0].column(name).dtype) for name in _BY_SEQUENCE}
+    places: list[tuple[Array, Array]] = []  # of cells, in the new file and in each old one
     for number, file in enumerate(files):
         mine = np.flatnonzero(source == number)
-        to, taken = ranges(starts[mine], counts[mine]), ranges(file.start[row[mine]], counts[mine])
-        labels[to] = renamed[number][file.label[taken]]
-        for name, column in others.items():
+        places.append((ranges(starts[mine], counts[mine]), ranges(file.start[row[mine]], counts[mine])))
+
+    def joined(name: str) -> Array:
+        column = np.zeros(starts[-1], files[0].column(name).dtype)
+        for file, (to, taken) in zip(files, places, strict=True):
             column[to] = file.column(name)[taken]
-    used, labels = np.unique(labels, return_inverse=True)  # runs that are gone leave no labels behind
-    known = list(texts)
-    return {**_columns(starts, labels, others["s_filled"], [known[i] for i in used.tolist()]), **others}
+        return column
+
+    labels = np.zeros(starts[-1], np.uint32)
+    for file, new, (to, taken) in zip(files, renamed, places, strict=True):
+        labels[to] = new[file.label[taken]]
+    used = np.bincount(labels, minlength=len(texts)) > 0  # runs that are gone leave no labels behind
+    labels = (np.cumsum(used) - 1)[labels]
+    kept = [text for text, is_used in zip(texts, used.tolist(), strict=True) if is_used]
+    by_sequence: dict[str, Made] = {name: partial(joined, name) for name in _BY_SEQUENCE}
+    return {**_columns(starts, labels, np.zeros(0, bool), kept), **by_sequence}
 
 
 def _columns(starts: Array, labels: Array, filled: Array, texts: list[bytes]) -> dict[str, Array]:

@@ -6,39 +6,59 @@ as a whole. Points need not stand in the order of the chunk table: each chunk sa
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .columns import Columns, Pieces
+from .columns import Columns, Made
 from .labels import ranges
 from .series import COLUMNS, NONE, SeriesBuffer, SeriesFile
 
 Array = NDArray[np.int64]
+Merged = dict[str, Made]
 
 _TABLE = ("key", "writer", "start", "count", "kind", "first", "stride", "steps_at", "epochs_at", "ints_at")
 _PARTS = {"steps": "steps_at", "epochs": "epochs_at", "ints": "ints_at"}  # columns that not every chunk has
 
 
-def merged_series(files: Sequence[Columns], living: Array | None = None) -> dict[str, Array | Pieces]:
+def merged_series(files: Sequence[Columns], living: NDArray[np.bool_] | None = None) -> Merged:
     """Return the columns of one file with the chunks of all `files`, which are sorted by age.
 
-    `living` are the numbers of the runs that there still are; the chunks of others are left out.
+    `living` says of each number of a run whether there still is one; the chunks of others are left out.
     """
     alone = _alone(files)
-    output = _Output()
+    output = _Output(is_sorted=alone is None)
     several = SeriesBuffer()
-    for columns, mine in zip(files, alone, strict=True):
-        wanted = np.ones(len(mine), bool) if living is None else np.isin(columns["key"] >> 32, living)
-        output.copy(columns, np.flatnonzero(mine & wanted))
-        SeriesFile(columns).gather(np.flatnonzero(~mine & wanted), several)
+    for number, columns in enumerate(files):
+        wanted = np.ones(columns.length("key"), bool) if living is None else are_living(columns, living)
+        if alone is None:
+            output.copy(columns, wanted)
+        else:
+            output.copy(columns, alone[number] & wanted)
+            SeriesFile(columns).gather(np.flatnonzero(~alone[number] & wanted), several)
     output.append(several.columns())
     return output.columns()
 
 
-def _alone(files: Sequence[Columns]) -> list[NDArray[np.bool_]]:
-    """Tell for each chunk of each file whether there is no other of its sequence and writer."""
+def are_living(columns: Columns, living: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Tell which chunks of a file are of runs that there still are, by their numbers."""
+    runs = columns["key"] >> 32
+    found: NDArray[np.bool_] = runs < len(living)
+    found[found] = living[runs[found]]
+    return found
+
+
+def _alone(files: Sequence[Columns]) -> list[NDArray[np.bool_]] | None:
+    """Tell for each chunk of each file whether there is no other of its sequence and writer.
+
+    None if each file has higher keys than the one before, as when all runs are new: then each is alone.
+    """
+    filled = [columns["key"] for columns in files if len(columns["key"])]
+    if all(int(before[-1]) < int(after[0]) for before, after in pairwise(filled)):
+        return None
     keys = np.concatenate([columns["key"] for columns in files])
     writers = np.concatenate([columns["writer"] for columns in files])
     order = np.lexsort((writers, keys))
@@ -50,17 +70,19 @@ def _alone(files: Sequence[Columns]) -> list[NDArray[np.bool_]]:
 
 
 class _Output:
-    """Columns that grow, in pieces that stay where they are mapped for as long as possible."""
+    """Columns that grow, in pieces that stay where they are mapped until they are written."""
 
-    def __init__(self) -> None:
-        self._pieces: dict[str, Pieces] = {}
-        self._lengths: dict[str, int] = {}
+    def __init__(self, *, is_sorted: bool) -> None:
+        self._is_sorted = is_sorted
+        self._pieces: dict[str, list[_Piece]] = {name: [] for name in COLUMNS}
+        self._lengths: dict[str, int] = dict.fromkeys(COLUMNS, 0)
 
-    def copy(self, columns: Columns, rows: Array) -> None:
-        """Add some chunks of a file."""
-        if len(rows) == len(columns["key"]):
+    def copy(self, columns: Columns, wanted: NDArray[np.bool_]) -> None:
+        """Add the chunks of a file that are wanted."""
+        if wanted.all():
             self.append(columns)
             return
+        rows = np.flatnonzero(wanted)
         starts, counts = columns["start"][rows], columns["count"][rows]
         taken = {name: columns[name][rows] for name in _TABLE}
         taken["start"] = _ends(counts)[:-1]
@@ -75,29 +97,47 @@ class _Output:
 
     def append(self, columns: Columns | dict[str, Array]) -> None:
         """Add all chunks of a file."""
-        shift = {"start": self._lengths.get("values", 0)}
-        shift |= {at: self._lengths.get(name, 0) for name, at in _PARTS.items()}
-        for name in _TABLE:
-            column = columns[name]
-            if name in shift:
-                column = np.where(column == NONE, NONE, column + shift[name])
-            self._add(name, column)
-        self._add("exact_at", columns["exact_at"] + shift["start"])
-        self._add("exact_end", columns["exact_end"][1:] + self._lengths.get("exact", 0))
-        for name in ("values", "times", *_PARTS, "exact"):
-            self._add(name, columns[name])
+        lengths = self._lengths
+        shift = {"start": lengths["values"], "exact_at": lengths["values"], "exact_end": lengths["exact"]}
+        shift |= {at: lengths[name] for name, at in _PARTS.items()}
+        for name in COLUMNS:
+            self._pieces[name].append(_Piece(columns, name, shift.get(name, 0)))
+        for name in COLUMNS:
+            lengths[name] += columns.length(name) if isinstance(columns, Columns) else len(columns[name])
+        lengths["exact_end"] -= 1
 
-    def _add(self, name: str, column: Array) -> None:
-        self._pieces.setdefault(name, []).append(column)
-        self._lengths[name] = self._lengths.get(name, 0) + len(column)
+    def columns(self) -> Merged:
+        """Return what makes the columns, the chunk table in its order."""
+        order = None if self._is_sorted else self._order()
+        return {name: self._maker(name, order) for name in COLUMNS}
 
-    def columns(self) -> dict[str, Array | Pieces]:
-        """Return the columns, the chunk table in its order."""
-        table = {name: np.concatenate(self._pieces.pop(name)) for name in _TABLE}
-        order = np.lexsort((table["writer"], table["key"]))
-        sorted_table: dict[str, Array | Pieces] = {name: column[order] for name, column in table.items()}
-        self._pieces["exact_end"].insert(0, np.zeros(1, np.int64))
-        return {name: sorted_table[name] if name in sorted_table else self._pieces[name] for name in COLUMNS}
+    def _order(self) -> Array:
+        keys, writers = (np.concatenate(self._arrays(name)) for name in ("key", "writer"))
+        return np.lexsort((writers, keys))
+
+    def _maker(self, name: str, order: Array | None) -> Made:
+        if name in _TABLE and order is not None:
+            return lambda: np.concatenate(self._arrays(name))[order]
+        if name == "exact_end":
+            return lambda: [np.zeros(1, np.int64), *self._arrays(name)]
+        return lambda: self._arrays(name)
+
+    def _arrays(self, name: str) -> list[Array]:
+        return [piece.made() for piece in self._pieces[name]]
+
+
+class _Piece(NamedTuple):
+    """A column of one file, and how much further back what it says of places lies in the new one."""
+
+    columns: Mapping[str, Array]
+    name: str
+    shift: int
+
+    def made(self) -> Array:
+        column = self.columns[self.name]
+        if self.name == "exact_end":
+            column = column[1:]
+        return np.where(column == NONE, NONE, column + self.shift) if self.shift else column
 
 
 def _exact_of(columns: Columns, starts: Array, counts: Array, new_starts: Array) -> dict[str, Array]:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from runstone_writer.state import RunState
 
-from .columns import Columns
+from .columns import Columns, Pieces
 
 Array = NDArray[Any]
 Path = tuple[str | int, ...]
@@ -119,7 +119,7 @@ def _encoded(value: Any, texts: dict[str, int]) -> tuple[int, int]:
     return OTHER, len(value)
 
 
-def merged_tables(files: list[Table], source: Array, row: Array) -> dict[str, Array]:
+def merged_tables(files: list[Table], source: Array, row: Array) -> dict[str, Array | Pieces]:
     """Return the columns of a file whose i-th row is row `row[i]` of file `source[i]`."""
     texts: dict[bytes, int] = {}
     parts: dict[bytes, list[Column]] = {}
@@ -135,16 +135,18 @@ def merged_tables(files: list[Table], source: Array, row: Array) -> dict[str, Ar
             is_text = column.kinds == TEXT
             bits[is_text] = renamed[bits[is_text]]
             if kept.any():
-                parts.setdefault(key, []).append(Column(to[kept], column.kinds[kept], bits[kept]))
+                found = Column(to[kept].astype(np.uint32), column.kinds[kept], bits[kept])
+                parts.setdefault(key, []).append(found)
     keys = sorted(parts)
-    joined, blobs = _with_texts_in_use([_in_order(parts[key]) for key in keys], list(texts))
+    joined, blobs = _with_texts_in_use([_in_order(parts.pop(key)) for key in keys], list(texts))
+    joined.append(EMPTY)
     return {
         "p_key": _joined(keys),
         "p_key_end": _ends(keys),
-        "p_start": np.cumsum([0] + [len(column.rows) for column in joined]).astype(np.int64),
-        "p_row": _stacked([column.rows for column in joined], np.uint32),
-        "p_kind": _stacked([column.kinds for column in joined], np.uint8),
-        "p_bits": _stacked([column.bits for column in joined], np.int64),
+        "p_start": np.cumsum([0] + [len(column.rows) for column in joined[:-1]]).astype(np.int64),
+        "p_row": [column.rows.astype(np.uint32, copy=False) for column in joined],
+        "p_kind": [column.kinds for column in joined],
+        "p_bits": [column.bits for column in joined],
         "p_text": _joined(blobs),
         "p_text_end": _ends(blobs),
     }
@@ -162,6 +164,8 @@ def _with_texts_in_use(columns: list[Column], texts: list[bytes]) -> tuple[list[
 
 
 def _in_order(parts: list[Column]) -> Column:
+    if len(parts) == 1:
+        return parts[0]
     rows = np.concatenate([part.rows for part in parts])
     order = np.argsort(rows)
     kinds = np.concatenate([part.kinds for part in parts])
@@ -226,7 +230,3 @@ def _joined(parts: list[bytes]) -> Array:
 
 def _ends(parts: list[bytes]) -> Array:
     return np.cumsum([0] + [len(part) for part in parts]).astype(np.int64)
-
-
-def _stacked(arrays: list[Array], dtype: Any) -> Array:
-    return np.concatenate(arrays).astype(dtype) if arrays else np.zeros(0, dtype)
