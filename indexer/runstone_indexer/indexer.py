@@ -250,7 +250,7 @@ class Indexer:
         """Look at all runs, or at those that may have changed, and publish what is new."""
         began = time.perf_counter()
         home, marks = home_of(self.layout), shard_marks(self.layout)
-        in_use = {run for run, _ in hints(self.layout)}
+        in_use = {run: run for run, _ in hints(self.layout)}
         full = full or home != self._draft.home  # a copy: what is read is not known to be all that was there
         parameters = self._parameters
         assert parameters is not None  # noqa: S101 - opened together with the lock
@@ -258,10 +258,11 @@ class Indexer:
         self._intake.start_pass(self._generation, batch, in_use, again=full)
         if full:
             self._problems.start_over()
-        todo = self._everything(marks) if full else self._pointed_to(marks, in_use)
+        todo = self._everything(marks, in_use) if full else self._pointed_to(marks, in_use)
+        is_first = self._generation is None
         with collector.paused():
             rest, total = todo, len(todo)
-            if self._generation is None and total >= crew.WORTH_IT and crew.size():
+            if is_first and total >= crew.WORTH_IT and crew.size():
                 rest = self._taken_by_crew(todo, in_use, batch, progress, at_once=at_once)
             for count, run in enumerate(rest, total - len(rest)):
                 self._intake.take(run, in_use=run in in_use or self._intake.refused.get(run, False))
@@ -272,7 +273,7 @@ class Indexer:
                         self._remove_hints()
                 if progress is not None:
                     progress(count + 1, total)
-            if full:
+            if full and not is_first:
                 self._intake.take_away(self._vanished(set(todo)))
             self._write_files(batch)
             self._finish(home, marks)
@@ -344,12 +345,15 @@ class Indexer:
             generation=self._published.generation,
         )
 
-    def _everything(self, marks: Marks) -> list[str]:
-        """Every run that has a folder; shards that cannot be read are problems."""
+    def _everything(self, marks: Marks, in_use: dict[str, str]) -> list[str]:
+        """Every run that has a folder; shards that cannot be read are problems.
+
+        A hash that is `in_use` is the same string there and here: a million of them are 73 MB.
+        """
         found: list[str] = []
         for name in sorted(marks):
             try:
-                found += runs_in_shard(self.layout, name)
+                found += [in_use.get(run, run) for run in runs_in_shard(self.layout, name)]
             except OSError as error:
                 marks[name][0] = UNSETTLED  # so that it is looked at again, by queries as well
                 path = os.path.join(self.layout.logs, name)
