@@ -31,6 +31,7 @@ export interface Reactions {
 }
 
 const REACH = 40;
+const DRAWN = "runstone lines";
 
 export class Drawing {
   #plot: uPlot;
@@ -180,6 +181,9 @@ export class Drawing {
     const frame = this.#frame(true);
     for (const line of lines) drawLine(context, line, frame, weight);
     this.#linesX = x;
+    // for the profiler of a browser, and for tools/bench/browsing.py; only the newest is kept
+    performance.clearMarks(DRAWN);
+    performance.mark(DRAWN, { detail: { lines: lines.length } });
   }
 
   #highlight(): void {
