@@ -21,8 +21,8 @@ from typing import Any
 from facts import load, machine_facts
 from goals import goal_for
 from peer import Peer, PeerError
-from repositories import Repositories
 from report import show, write_json
+from repositories import Repositories
 from rich.console import Console
 from row import OURS, Row
 from server import ServerError
@@ -68,11 +68,9 @@ TITLES = {
     "jump": ("rows after a jump to the middle", "s"),
     **{f"scroll {of}": (f"{FRAMES['scroll']}, {of}", "s") for of in ("median", "p95", "worst")},
     **{f"table memory {of}": said for of, said in HELD.items()},
-    "charts": ("all curves in ten charts, each drawn once", "s"),
-    "charts last": ("the same, and nothing changes any more", "s"),
-    "charts transferred": ("transferred until then, compressed", "B"),
-    "chart": ("all curves in one chart, drawn once", "s"),
-    "chart last": ("the same, and nothing changes any more", "s"),
+    "charts": ("all curves, a chart for each metric: drawn as they stay", "s"),
+    "chart": ("all curves in one chart: drawn", "s"),
+    "chart last": ("the same, as they stay", "s"),
     "chart transferred": ("transferred until then, compressed", "B"),
     **{f"move {of}": (f"{FRAMES['move']}, {of}", "s") for of in ("median", "p95", "worst")},
     **{
@@ -164,7 +162,7 @@ def visits(wanted: list[str], grounds: Grounds, browser: Any) -> list[Visit]:
             found.append(Visit("the table", name, partial(visit_table, browser, grounds.repo(name))))
     if "curves" in wanted:
         repo, lines = grounds.repo("D"), grounds.workload("D").runs * METRICS
-        found.append(Visit("ten charts", "D", partial(visit_charts, browser, repo, lines)))
+        found.append(Visit("a chart for each metric", "D", partial(visit_charts, browser, repo)))
         found.append(Visit("one chart", "D", partial(visit_chart, browser, repo, lines)))
     if "live" in wanted:
         found.append(Visit("a run that is being trained", "", partial(_live, browser)))

@@ -75,16 +75,19 @@ def _jump(tab: Tab) -> float:
     )
 
 
-def visit_charts(browser: Any, repo: Path, lines: int) -> Figures:
+def visit_charts(browser: Any, repo: Path) -> Figures:
     """Open all curves, a chart for each metric."""
     with Server(repo, *READ_ONLY) as server, tab_of(browser) as tab:
-        return _drawn(tab, f"{server.address}metrics?all=1", lines, "charts")
+        return {"charts": _drawn(tab, f"{server.address}metrics?all=1")[-1]["at"] / 1000}
 
 
 def visit_chart(browser: Any, repo: Path, lines: int) -> Figures:
     """Open all curves in one chart; move over it, and zoom by dragging and by the wheel."""
     with Server(repo, *READ_ONLY) as server, tab_of(browser) as tab:
-        figures = _drawn(tab, f"{server.address}metrics?all=1&chart=none", lines, "chart")
+        drawings = _drawn(tab, f"{server.address}metrics?all=1&chart=none")
+        whole = next(drawing for drawing in drawings if drawing["lines"] == lines)
+        figures = {"chart": whole["at"] / 1000, "chart last": drawings[-1]["at"] / 1000}
+        figures["chart transferred"] = tab.transferred
         figures |= _named("move", tab.frames(lambda: _move(tab)))
         for name, act in (("wheel", _turn), ("drag", _drag)):
             figures |= _named(name, tab.frames(lambda act=act: act(tab)))
@@ -92,19 +95,13 @@ def visit_chart(browser: Any, repo: Path, lines: int) -> Figures:
         return figures | _named("chart memory", server.memory() | tab.memory())
 
 
-def _drawn(tab: Tab, address: str, lines: int, name: str) -> Figures:
-    """Seconds until every line has been drawn once, and until the last of them is as it stays."""
+def _drawn(tab: Tab, address: str) -> list[dict[str, float]]:
+    """All drawings until the page comes to rest, the first ones made from fewer points where the room was not known."""
     tab.go(address)
     tab.until("() => bench.drawings.length > 0")
     tab.rest()
-    drawings = tab.ask("() => bench.drawings")
-    figures, seen = {}, 0
-    for drawing in drawings:
-        seen += drawing["lines"]
-        if seen >= lines:
-            figures[name] = drawing["at"] / 1000
-            break
-    return figures | {f"{name} last": drawings[-1]["at"] / 1000, f"{name} transferred": tab.transferred}
+    found: list[dict[str, float]] = tab.ask("() => bench.drawings")
+    return found
 
 
 def _box(tab: Tab) -> dict[str, float]:
