@@ -18,7 +18,7 @@ HERE = Path(__file__).parent
 READ_ONLY = ("--read-only", "--no-index")
 SCROLLED = {"frames": 150, "distance": 400}  # pixels for each frame
 MOVES, TURNS = 90, 20
-LONE, STREAM = (30, 1.3, 0.9), (300, 0.1, 0.0)  # points, and the pauses between them, in seconds
+LONE, STREAM = (30, 0.8, 0.8), (150, 0.1, 0.0)  # points, and the pauses between them, in seconds
 SHOWN = {
     "run": ("run/{run}?tab=metrics", "article dl > div:first-child dd"),
     "metrics": (

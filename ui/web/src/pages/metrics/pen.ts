@@ -71,8 +71,9 @@ function stroke(
 }
 
 /**
- * Stroke a path of very many corners as lines of one pixel beneath each other. Browsers draw those as lines; what is
- * wider they draw as the outline of an area, which takes ten times as long.
+ * Stroke a path of very many corners as lines of one pixel beside each other, aslant, so that level and steep parts
+ * become as wide. Browsers draw those as lines; what is wider they draw as the outline of an area, which takes ten times as
+ * long.
  */
 function strokeFinely(context: CanvasRenderingContext2D, path: Path2D, width: number, alpha: number): void {
   const times = Math.max(1, Math.ceil(width - 0.3));
@@ -81,10 +82,10 @@ function strokeFinely(context: CanvasRenderingContext2D, path: Path2D, width: nu
   // where they lie above each other, they come to what is wanted
   context.globalAlpha = 1 - (1 - alpha) ** (1 / times);
   for (let time = 0; time < times; time += 1) {
-    const down = times === 1 ? 0 : (time / (times - 1) - 0.5) * spread;
-    context.translate(0, down);
+    const aside = times === 1 ? 0 : (time / (times - 1) - 0.5) * spread;
+    context.translate(aside, -aside);
     context.stroke(path);
-    context.translate(0, -down);
+    context.translate(-aside, aside);
   }
 }
 
