@@ -196,10 +196,10 @@ def measure(options: argparse.Namespace, console: Console) -> list[Row]:
 def main() -> int:
     """Measure and print."""
     options, progress = arguments(), Console(stderr=True)
-    facts: dict[str, Any] = machine_facts(options.data)
     try:
         with chromium() as browser:
-            facts["browser"] = f"Chromium {browser.version}, without a graphics processor"
+            version = f"Chromium {browser.version}, without a graphics processor"
+        facts: dict[str, Any] = {**machine_facts(options.data), "browser": version}
         rows = measure(options, progress)
     except (BrowserMissingError, PeerError, ServerError) as error:
         progress.print(str(error), style="red", markup=False)
