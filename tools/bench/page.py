@@ -68,10 +68,10 @@ def load_table(measured: dict[str, Any]) -> list[str]:
     return [*lines, "", *facts(measured["facts"], ("wanted", "reached", "indexer"))]
 
 
-def browsing_table(measured: dict[str, Any]) -> list[str]:
+def browsing_table(measured: list[dict[str, Any]]) -> list[str]:
     """What was measured in a browser: medians of the rounds, and how far these lie apart."""
     lines = ["| on | measure | median | min … max | goal |", "|" + "---|" * 5]
-    for row in measured["rows"]:
+    for row in (row for content in measured for row in content["rows"]):
         samples, unit = row["samples"][OURS], row["unit"]
         spread = f"{quantity(min(samples), unit)} … {quantity(max(samples), unit)}"
         cells = [
@@ -83,7 +83,7 @@ def browsing_table(measured: dict[str, Any]) -> list[str]:
         ]
         lines.append("| " + " | ".join(cells) + " |")
     names = ("browser", "cpu", "cores", "commit", "load", "load after")
-    return [*lines, "", *facts(measured["facts"], names)]
+    return [*lines, "", *(line for content in measured for line in facts(content["facts"], names))]
 
 
 def facts(found: dict[str, Any], names: tuple[str, ...]) -> list[str]:
@@ -107,7 +107,7 @@ def main() -> int:
     parser.add_argument("page", type=Path)
     parser.add_argument("measured", type=Path, nargs="*", help="what main.py wrote")
     parser.add_argument("--load", type=Path, help="what load.py wrote")
-    parser.add_argument("--browsing", type=Path, help="what browsing.py wrote")
+    parser.add_argument("--browsing", type=Path, nargs="+", help="what browsing.py wrote, perhaps in parts")
     given = parser.parse_args()
     page = given.page.read_text()
     if given.measured:
@@ -123,7 +123,9 @@ def main() -> int:
     if given.load:
         page = fill(page, "load", load_table(json.loads(given.load.read_text())))
     if given.browsing:
-        page = fill(page, "browsing", browsing_table(json.loads(given.browsing.read_text())))
+        page = fill(
+            page, "browsing", browsing_table([json.loads(file.read_text()) for file in given.browsing])
+        )
     given.page.write_text(page)
     return 0
 
