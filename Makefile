@@ -10,7 +10,7 @@ PYTEST := $(BIN)/python -m pytest -n auto --dist loadfile --max-worker-restart 0
 
 NPM := $(shell command -v npm)
 
-.PHONY: help demo page check-page examples examples-without-torch test check upstream bench bench-large bench-million crash crash-nfs fuzz wheel clean
+.PHONY: help demo page check-page examples examples-without-torch test check upstream bench bench-large bench-million bench-page crash crash-nfs fuzz wheel clean
 help:
 	@echo "make demo    train a sweep, kill a run, index, query, check the claims (leaves ./demo-repo)"
 	@echo "make examples  run the scripts in examples/ (leaves ./example-repo; PyTorch comes into $(TORCH_VENV))"
@@ -23,6 +23,7 @@ help:
 	@echo "make bench   speed beside Aim, MLflow, W&B, tensorboardX and trackio (minutes; each gets an environment of its own)"
 	@echo "make bench-large  the same questions to 100,000 runs, and 10 million points (Runstone alone)"
 	@echo "make bench-million  the same questions to 1,000,000 runs (an hour, 30 GB)"
+	@echo "make bench-page  the page of \`runstone up\` in a real browser (a quarter of an hour; needs Chromium and npm)"
 	@echo "make page    build the page of \`runstone up\` (needs Node.js 20 or newer, with npm)"
 	@echo "make wheel   build the wheel into ./dist, with the page where there is npm"
 	@echo "make clean   remove what these have made"
@@ -108,6 +109,10 @@ bench-large: $(VENV)/stamp-dev
 bench-million: $(VENV)/stamp-dev
 	@echo "==> measuring 1,000,000 runs (an hour, 30 GB)"
 	@$(BIN)/python tools/bench/main.py --workload XL --only P4,P6,P7,P8,P12,P13,P15 --no-peer
+
+bench-page: $(VENV)/stamp-dev page
+	@echo "==> measuring the page in Chromium (a quarter of an hour, two gigabytes)"
+	@$(BIN)/python tools/bench/browsing.py
 
 # A stamp as for Python's packages: a second run does nothing.
 ui/web/node_modules/stamp: ui/web/package.json

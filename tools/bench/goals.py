@@ -33,6 +33,12 @@ GOALS = {
     "P15 query XL": Goal("≤ 300 MB", limit=300e6),
     "P16 index XL": Goal("≤ 100", limit=100),
     "P16 query XL": Goal("≤ 100", limit=100),
+    "page address L": Goal("≤ 1 s", limit=1.0),
+    "page table L": Goal("≤ 1 s", limit=1.0),
+    "page lone run p95": Goal("≤ 1 s", limit=1.0),
+    "page lone metrics p95": Goal("≤ 1 s", limit=1.0),
+    "page stream run p95": Goal("≤ 1 s", limit=1.0),
+    "page stream metrics p95": Goal("≤ 1 s", limit=1.0),
 }
 
 

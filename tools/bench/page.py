@@ -1,6 +1,7 @@
 """The tables and plots of docs/performance.md, from what the benchmarks wrote.
 
     python tools/bench/page.py docs/performance.md bench.json large.json million.json --load load.json
+    python tools/bench/page.py docs/performance.md --browsing browsing.json    # that section alone
 
 Everything between a `<!-- NAME -->` and its `<!-- end -->` is written anew; the sentences stay.
 """
@@ -67,6 +68,24 @@ def load_table(measured: dict[str, Any]) -> list[str]:
     return [*lines, "", *facts(measured["facts"], ("wanted", "reached", "indexer"))]
 
 
+def browsing_table(measured: list[dict[str, Any]]) -> list[str]:
+    """What was measured in a browser: medians of the rounds, and how far these lie apart."""
+    lines = ["| on | measure | median | min … max | goal |", "|" + "---|" * 5]
+    for row in (row for content in measured for row in content["rows"]):
+        samples, unit = row["samples"][OURS], row["unit"]
+        spread = f"{quantity(min(samples), unit)} … {quantity(max(samples), unit)}"
+        cells = [
+            row["workload"],
+            row["title"],
+            quantity(row["median"][OURS], unit),
+            spread,
+            row["goal"] or "",
+        ]
+        lines.append("| " + " | ".join(cells) + " |")
+    names = ("browser", "cpu", "cores", "commit", "load", "load after")
+    return [*lines, "", *(line for content in measured for line in facts(content["facts"], names))]
+
+
 def facts(found: dict[str, Any], names: tuple[str, ...]) -> list[str]:
     """Some of the facts in one line."""
     return [", ".join(f"{name}: {found[name]}" for name in names if name in found) + "."]
@@ -86,22 +105,28 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("page", type=Path)
-    parser.add_argument("measured", type=Path, nargs="+", help="what main.py wrote")
+    parser.add_argument("measured", type=Path, nargs="*", help="what main.py wrote")
     parser.add_argument("--load", type=Path, help="what load.py wrote")
+    parser.add_argument("--browsing", type=Path, nargs="+", help="what browsing.py wrote, perhaps in parts")
     given = parser.parse_args()
-    measured = [json.loads(file.read_text()) for file in given.measured]
-    rows = [row for content in measured for row in content["rows"]]
     page = given.page.read_text()
-    writing = [row for row in rows if row["row"].startswith(("P1", "P2", "P3")) and not row["workload"]]
-    page = fill(page, "writing", table(writing, ["aim", *WRITERS, "floor"]))
-    rest = [row for row in rows if row["workload"]]
-    page = fill(page, "reading", table(rest, ["aim", "floor"]))
-    names = ("cpu", "cores", "system", "file system", "commit", "load", "load after")
-    page = fill(page, "machine", facts(measured[0]["facts"], names))
+    if given.measured:
+        measured = [json.loads(file.read_text()) for file in given.measured]
+        rows = [row for content in measured for row in content["rows"]]
+        writing = [row for row in rows if row["row"].startswith(("P1", "P2", "P3")) and not row["workload"]]
+        page = fill(page, "writing", table(writing, ["aim", *WRITERS, "floor"]))
+        rest = [row for row in rows if row["workload"]]
+        page = fill(page, "reading", table(rest, ["aim", "floor"]))
+        names = ("cpu", "cores", "system", "file system", "commit", "load", "load after")
+        page = fill(page, "machine", facts(measured[0]["facts"], names))
+        draw_growth(rows, given.page.parent / "images" / "growth.svg")
     if given.load:
         page = fill(page, "load", load_table(json.loads(given.load.read_text())))
+    if given.browsing:
+        page = fill(
+            page, "browsing", browsing_table([json.loads(file.read_text()) for file in given.browsing])
+        )
     given.page.write_text(page)
-    draw_growth(rows, given.page.parent / "images" / "growth.svg")
     return 0
 
 

@@ -1,10 +1,17 @@
 """A row of the report: one measure, its samples from each store, and what it should come to."""
 
 from dataclasses import dataclass, field
+from math import ceil
 from statistics import median
 from typing import Any
 
 OURS = "runstone"
+
+
+def quantiles(samples: list[float]) -> dict[str, float]:
+    """What a user notices of many times: the median, the 95th percentile, and the worst."""
+    ordered = sorted(samples)
+    return {"median": median(ordered), "p95": ordered[ceil(len(ordered) * 0.95) - 1], "worst": ordered[-1]}
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,8 @@ export default function Metrics() {
   const state = useMemo(() => readState(parameters), [parameters]);
   const { data: names, error: namesError } = useNames();
   const client = useQueryClient();
-  // until the charts have told: as if there were two beside each other
-  const [width, setWidth] = useState(() => window.innerWidth / 2);
+  // until the charts have told: as if there were two beside each other, unless it is clear that there is one
+  const [width, setWidth] = useState(() => window.innerWidth * (state.chart.length === 0 ? 0.9 : 0.5));
 
   const asked = useMemo((): Asked | null => {
     if (state.query === null) return null;

@@ -6,19 +6,16 @@ import { showNumber } from "../../api/values";
 import { type Look, plotOptions } from "./axes";
 import { type Hit, nearest, pointAt } from "./nearest";
 import type { Line } from "./panels";
-import { drawLine, drawRing, type Frame, type Weight } from "./pen";
+import { drawLine, drawRing, type Frame } from "./pen";
 import { zoomed } from "./ranges";
+import { Sheet, type Subject } from "./sheet";
 import type { Stage } from "./stage";
 import type { Range } from "./state";
 import { xText } from "./ticks";
 import { type Remark, Tooltip } from "./tooltip";
 import { project, unproject } from "./trace";
 
-export interface Scene {
-  lines: readonly Line[];
-  x: Range;
-  y: Range;
-}
+export type Scene = Subject;
 
 export interface Reactions {
   /** The reader has chosen a part: null where a side stays as it is. */
@@ -40,9 +37,7 @@ export class Drawing {
   #inside = false;
   /** The line that the keyboard has chosen. */
   #chosen: string | null = null;
-  #lines = document.createElement("canvas");
-  /** The part of x that `#lines` shows. */
-  #linesX: Range | null = null;
+  #sheet = new Sheet(() => this.#plot.redraw(false));
   /** Where the wheel has turned to, until that is drawn. */
   #turned: Range | null = null;
   #unwatch: () => void;
@@ -81,6 +76,7 @@ export class Drawing {
 
   destroy(): void {
     this.#unwatch();
+    this.#sheet.stop();
     this.host.removeEventListener("wheel", this.#wheel);
     this.#plot.destroy();
   }
@@ -108,6 +104,7 @@ export class Drawing {
 
   /** The canvas as it is, without what is highlighted. */
   get canvas(): HTMLCanvasElement {
+    this.#plot.batch(() => this.#sheet.finish());
     return this.#plot.ctx.canvas;
   }
 
@@ -153,33 +150,14 @@ export class Drawing {
 
   #draw(): void {
     const { ctx, bbox } = this.#plot;
-    if (this.#turned === null) this.#drawLines();
-    const drawn = this.#linesX;
-    if (drawn === null || this.#lines.width === 0 || this.#lines.height === 0) return;
     // while the wheel turns, the picture that is there is stretched: lines are drawn when it has come to rest
-    const { px } = this.#frame(false);
-    const [left, right] = [project(px, drawn.low), project(px, drawn.high)];
+    if (this.#turned === null) this.#sheet.draw(this.#scene, this.#frame(true), bbox.width, bbox.height);
     ctx.save();
     ctx.beginPath();
     ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
     ctx.clip();
-    ctx.drawImage(this.#lines, left, bbox.top, right - left, bbox.height);
+    this.#sheet.put(ctx, this.#frame(false));
     ctx.restore();
-  }
-
-  /** All lines, on a canvas of their own. */
-  #drawLines(): void {
-    const { bbox } = this.#plot;
-    const context = this.#lines.getContext("2d");
-    if (context === null) return;
-    // setting the size clears it, whether it changes or not
-    this.#lines.width = bbox.width;
-    this.#lines.height = bbox.height;
-    const { lines, x } = this.#scene;
-    const weight = weightFor(lines.length);
-    const frame = this.#frame(true);
-    for (const line of lines) drawLine(context, line, frame, weight);
-    this.#linesX = x;
   }
 
   #highlight(): void {
@@ -372,10 +350,4 @@ export class Drawing {
     const { title, rows } = this.#remark({ line, place, distance: 0 });
     this.reactions.say(`${title}: ${rows.map(([name, value]) => `${name} ${value}`).join(", ")}`);
   }
-}
-
-/** Many lines are drawn thinner, so that they can be told apart. */
-function weightFor(lines: number): Weight {
-  if (lines <= 12) return { width: 1.6, alpha: 1 };
-  return lines <= 60 ? { width: 1.2, alpha: 0.9 } : { width: 1, alpha: 0.75 };
 }

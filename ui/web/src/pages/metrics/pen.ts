@@ -18,6 +18,8 @@ export interface Weight {
 
 /** With fewer points in sight than this for each 100 pixels, each of them is marked. */
 const SPARSE = 3;
+/** With more corners than this for each pixel of the canvas in x, a line is stroked finely. */
+const DENSE = 0.5;
 
 /** Draw all that a line has: its band, what was tracked behind it, itself, and marks. */
 export function drawLine(context: CanvasRenderingContext2D, line: Line, frame: Frame, weight: Weight): void {
@@ -26,12 +28,8 @@ export function drawLine(context: CanvasRenderingContext2D, line: Line, frame: F
   context.fillStyle = line.colour;
   context.lineJoin = "round";
   if (line.band) drawBand(context, line.x, line.band, frame, weight.alpha * 0.16);
-  if (line.raw) {
-    context.globalAlpha = weight.alpha * 0.25;
-    stroke(context, line.raw, line.sorted, frame, weight.width * 0.8, []);
-  }
-  context.globalAlpha = weight.alpha;
-  stroke(context, line, line.sorted, frame, weight.width, line.dash);
+  if (line.raw) stroke(context, line.raw, line.sorted, frame, weight.width * 0.8, weight.alpha * 0.25, []);
+  stroke(context, line, line.sorted, frame, weight.width, weight.alpha, line.dash);
   context.restore();
 }
 
@@ -39,16 +37,24 @@ function stroke(
   context: CanvasRenderingContext2D,
   points: Points,
   sorted: boolean,
-  { px, py, ratio }: Frame,
+  frame: Frame,
   width: number,
+  alpha: number,
   dash: readonly number[],
 ): void {
-  context.lineWidth = width * ratio;
+  const { px, py, ratio } = frame;
+  const path = new Path2D();
+  const { lone, broken, corners } = trace(path, points, sorted, px, py);
   context.setLineDash(dash.map((part) => part * ratio));
-  context.beginPath();
-  const { lone, broken } = trace(context, points, sorted, px, py);
-  context.stroke();
+  const isDense = corners > Math.abs(px.to - px.from) * DENSE;
+  if (isDense) strokeFinely(context, path, width * ratio, alpha);
+  else {
+    context.lineWidth = width * ratio;
+    context.globalAlpha = alpha;
+    context.stroke(path);
+  }
   context.setLineDash([]);
+  context.globalAlpha = alpha;
   context.beginPath();
   const radius = (width * 0.6 + 1.2) * ratio;
   for (let place = 0; place < lone.length; place += 2)
@@ -62,6 +68,25 @@ function stroke(
   }
   context.fill();
   drawBroken(context, broken, py.from, ratio);
+}
+
+/**
+ * Stroke a path of very many corners as lines of one pixel beside each other, aslant, so that level and steep parts
+ * become as wide. Browsers draw those as lines; what is wider they draw as the outline of an area, which takes ten times as
+ * long.
+ */
+function strokeFinely(context: CanvasRenderingContext2D, path: Path2D, width: number, alpha: number): void {
+  const times = Math.max(1, Math.ceil(width - 0.3));
+  const spread = times === 1 ? 0 : width - 1;
+  context.lineWidth = 1;
+  // where they lie above each other, they come to what is wanted
+  context.globalAlpha = 1 - (1 - alpha) ** (1 / times);
+  for (let time = 0; time < times; time += 1) {
+    const aside = times === 1 ? 0 : (time / (times - 1) - 0.5) * spread;
+    context.translate(aside, -aside);
+    context.stroke(path);
+    context.translate(-aside, aside);
+  }
 }
 
 function isSparse({ x }: Points, sorted: boolean, px: Projection, ratio: number): boolean {

@@ -46,9 +46,10 @@ test("a long line covers in each column what its points cover, with few corners"
   const x = Array.from({ length: 50_000 }, (_, place) => place);
   const y = x.map((place) => Math.sin(place / 700) * 40 + 50 + ((place * 7919) % 13));
   const [px, py] = [axis(0, 49_999, 200), axis(0, 110, 100)];
-  const { pieces } = drawn(x, y, px, py);
+  const { pieces, corners } = drawn(x, y, px, py);
   expect(pieces.length).toBe(1);
   const line = pieces[0] ?? [];
+  expect(corners).toBe(line.length);
   expect(line.length).toBeLessThanOrEqual(201 * 4);
   const spread = (points: [number, number][]) => {
     const columns = new Map<number, [number, number]>();

@@ -22,10 +22,12 @@ export interface Traced {
   lone: number[];
   /** Where in x there are points whose y is not a number that can be drawn. */
   broken: number[];
+  /** How many corners the path has. */
+  corners: number;
 }
 
 // further out, canvases draw lines in wrong places
-const FAR = 1e6;
+export const FAR = 1e6;
 // columns with more points than this are drawn as their first, lowest, highest and last
 const MANY = 4;
 
@@ -59,7 +61,7 @@ export function unproject({ range, log, from, to }: Projection, pixel: number): 
 export function trace(sink: Sink, points: Points, sorted: boolean, px: Projection, py: Projection): Traced {
   const { x, y } = points;
   const [toX, toY] = [projector(px), projector(py)];
-  const traced: Traced = { lone: [], broken: [] };
+  const traced: Traced = { lone: [], broken: [], corners: 0 };
   // one more on each side, so that lines reach the edges
   let start = sorted ? Math.max(placeOf(x, px.range.low) - 1, 0) : 0;
   const end = sorted ? Math.min(placeOf(x, px.range.high, true) + 1, x.length) : x.length;
@@ -75,6 +77,7 @@ export function trace(sink: Sink, points: Points, sorted: boolean, px: Projectio
     if (drawn === 0) sink.moveTo(lastX, lastY);
     else sink.lineTo(lastX, lastY);
     drawn += 1;
+    traced.corners += 1;
   };
   const isDrawn = (value: number) => Number.isFinite(value) && (value > 0 || !py.log);
   while (start < end) {

@@ -1,7 +1,7 @@
 // The curves of a query: all of each, and, where a part is looked at closely, that part again with all of its points.
 
 import { keepPreviousData, useQuery, useQueryClient } from "@tanstack/react-query";
-import { useCallback, useEffect, useMemo, useState } from "react";
+import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { getBinary } from "../../api/client";
 import { type Curves, decodeCurves } from "../../api/columns";
 import type { LiveChange } from "../../api/types";
@@ -9,6 +9,11 @@ import { useRefresh } from "../../components/refresh/useRefresh";
 import type { Range } from "./state";
 
 export const LIMIT = 500;
+
+/** Milliseconds between an answer and the next question, while something changes. */
+const LEAST_PAUSE = 250;
+/** The same where no run that is shown has changed: another one may match by now. */
+const OTHERS_PAUSE = 3000;
 
 export interface Asked {
   q: string;
@@ -79,21 +84,26 @@ export function useCurves(asked: Asked | null, wanted: number, range: Range | nu
     enabled: looksCloser,
   });
 
+  const took = useRef(0);
   const shown = useMemo(() => new Set(whole.data?.sequences.map((sequence) => sequence.run)), [whole.data]);
   const concerns = useCallback(
     (change: LiveChange) => {
       // answers to other questions are not what they were, either: they are asked anew when they are shown again
       client.invalidateQueries({ queryKey: ["curves"], refetchType: "none" });
       if (!enabled) return null;
-      if (change.more || change.runs.some((run) => shown.has(run))) return 1000;
-      // a run that is not shown may match by now: that is looked at as well, but not as often
-      return change.runs.length > 0 ? 3000 : null;
+      // what takes long is asked less often: while runs go on, something changes all the time
+      const pause = Math.max(2 * took.current, LEAST_PAUSE);
+      if (change.more || change.runs.some((run) => shown.has(run))) return pause;
+      return change.runs.length > 0 ? Math.max(pause, OTHERS_PAUSE) : null;
     },
     [client, enabled, shown],
   );
   const again = useCallback(async () => {
+    const began = performance.now();
     await whole.refetch({ cancelRefetch: false });
     if (looksCloser) await closer.refetch({ cancelRefetch: false });
+    await nextFrame();
+    took.current = performance.now() - began;
   }, [whole.refetch, closer.refetch, looksCloser]);
   useRefresh(concerns, again);
 
@@ -105,4 +115,9 @@ export function useCurves(asked: Asked | null, wanted: number, range: Range | nu
     isOld: whole.isPlaceholderData,
     isLookingCloser: looksCloser && closer.isFetching,
   };
+}
+
+/** When what has changed is on the screen. In a tab that nobody looks at, that is when somebody does. */
+function nextFrame(): Promise<void> {
+  return new Promise((resolve) => requestAnimationFrame(() => window.setTimeout(resolve, 0)));
 }
