@@ -4,6 +4,7 @@ import { createRoot } from "react-dom/client";
 import { Router } from "wouter";
 import { App } from "./App";
 import { ApiError } from "./api/client";
+import { askForNames } from "./components/query/names";
 import "./theme.css";
 
 // Data goes stale when the server says so (api/live.ts), and not by the clock.
@@ -20,6 +21,7 @@ const client = new QueryClient({
 const base = new URL(document.baseURI).pathname.replace(/\/$/, "");
 const root = document.getElementById("root");
 if (root !== null) {
+  askForNames(client);
   createRoot(root).render(
     <StrictMode>
       <QueryClientProvider client={client}>
