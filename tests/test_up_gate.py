@@ -243,6 +243,21 @@ def test_other_methods_than_get_head_and_post_are_refused_without_cors(server):
         assert b"access-control" not in reply.lower()
 
 
+def test_a_path_says_which_methods_it_has(server):
+    for method, path, methods in (
+        ("GET", "/api/edit", "POST"),
+        ("TRACE", "/api/edit", "POST"),
+        ("POST", "/api/runs", "GET, HEAD"),
+        ("PUT", "/api/views", "GET, HEAD, POST"),
+        ("DELETE", "/api/views/" + "0" * 12, "POST"),
+        ("POST", "/api/nothing", "GET, HEAD"),
+        ("POST", "/", "GET, HEAD"),
+    ):
+        reply = server.asked(path, "Content-Length: 2", method=method)
+        assert status_of(reply) == 405, path
+        assert f"\r\nallow: {methods}\r\n".lower().encode() in reply.lower(), path
+
+
 def test_a_web_socket_is_no_way_around(server):
     upgrade = (
         "Upgrade: websocket",

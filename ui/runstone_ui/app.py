@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -51,7 +50,7 @@ class Application:
         self.asgi = self._gated()
 
     def _gated(self) -> Gate:
-        routes = [
+        self._routes = [
             Route(
                 f"/api/{endpoint.path}",
                 self._route(endpoint),
@@ -62,18 +61,23 @@ class Application:
         ]
         page = Route("/{path:path}", self._page, name="page")
         app = Starlette(
-            routes=[*routes, page],
+            routes=[*self._routes, page],
             lifespan=self._lifespan,
-            exception_handlers={HTTPException: self._no_route},
         )
         app.router.redirect_slashes = False  # where to is written by Host, and nobody needs it
         return Gate(
             app,
             self.settings,
+            methods=self._methods,
             is_page=self.pages.is_page,
             is_public=self.pages.is_public,
             is_figure_script=self.pages.is_figure_script,
         )
+
+    def _methods(self, path: str) -> frozenset[str]:
+        """Return what may be done with a path. Where there is nothing, it may still be asked for."""
+        named = [route.methods or () for route in self._routes if route.path_regex.match(path)]
+        return frozenset().union(*named) or frozenset(("GET", "HEAD"))
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, _app: Starlette) -> AsyncIterator[None]:
@@ -125,15 +129,6 @@ class Application:
             return refusal_reply(
                 RefusedError("MissingError", "there is nothing at this path"), self.settings.layout
             )
-        return found
-
-    async def _no_route(self, _request: Request, error: Exception) -> Response:
-        is_method = isinstance(error, HTTPException) and error.status_code == 405
-        kind = "MethodError" if is_method else "MissingError"
-        said = "this path has no such method" if is_method else "there is nothing at this path"
-        found = refusal_reply(RefusedError(kind, said), self.settings.layout)
-        if isinstance(error, HTTPException) and error.headers:
-            found.headers.update(error.headers)
         return found
 
     async def _project(self, _arguments: Arguments, _body: Arguments) -> ASGIApp:

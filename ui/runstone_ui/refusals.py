@@ -33,11 +33,12 @@ logger = logging.getLogger("runstone.up")
 
 
 class RefusedError(RunstoneError):
-    """A request that is not answered, and the status that says so."""
+    """A request that is not answered, and the status that says so; `allow` has the methods that there are."""
 
-    def __init__(self, kind: str, message: str, *, hint: str = "") -> None:
+    def __init__(self, kind: str, message: str, *, hint: str = "", allow: str = "") -> None:
         super().__init__(message, hint=hint)
         self.kind = kind
+        self.allow = allow
         self.status = STATUS[kind]
 
 
@@ -119,7 +120,10 @@ def refusal_reply(error: Exception, layout: Layout) -> Response:
     }
     if isinstance(error, QueryError):
         body |= {"line": error.lineno, "column": error.offset, "text": encodable(error.text or "")}
-    return reply(body, said.status, _HEADERS.get(said.status))
+    headers = _HEADERS.get(said.status, {})
+    if isinstance(error, RefusedError) and error.allow:
+        headers = headers | {"Allow": error.allow}
+    return reply(body, said.status, headers)
 
 
 _HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "1"}}
