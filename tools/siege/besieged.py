@@ -174,7 +174,7 @@ def besieged(
             yield Besieged(process, address, first["pid"], said, token, line.decode(), group)
         finally:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(first["pid"] if line else process.pid, signal.SIGINT)
+                os.kill(first["pid"] if line else process.pid, signal.SIGTERM)
             try:
                 process.communicate(timeout=PATIENCE_SECONDS)
             except subprocess.TimeoutExpired:

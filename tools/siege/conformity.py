@@ -31,7 +31,7 @@ CHECKS = (
     "content_type_conformance",
     "response_headers_conformance",
     "response_schema_conformance",
-    "negative_data_rejection",
+    "wrong_data_is_refused",
     "ignored_auth",
     "unsupported_method",
 )
@@ -141,6 +141,7 @@ def assaulted(
             "counted": str(folder / "counted"),
             "wrong": str(folder / "wrong"),
             "token": TOKEN,
+            "texts": ["q", "by", "order_by", "column", "attribute", "x", "name", "log"],
             "place": str(victim.repo.parent),
             "packages": [str(TOP), sys.prefix],
         }
