@@ -15,9 +15,10 @@ from pathlib import Path
 sys.path.insert(1, str(Path(__file__).resolve().parents[1] / "crash"))
 
 import conformity
+import overload
 from campaign import main
 
-CAMPAIGNS = {**conformity.CAMPAIGNS}
+CAMPAIGNS = {**overload.CAMPAIGNS, **conformity.CAMPAIGNS}
 
 if __name__ == "__main__":
     sys.exit(main(__doc__, CAMPAIGNS))

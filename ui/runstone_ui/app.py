@@ -23,6 +23,7 @@ from .following import Follower
 from .gate import Gate
 from .live import Live
 from .lookout import Lookout
+from .outgoing import Outgoing, client_of
 from .pages import Pages
 from .parameters import parsed_body, parsed_places, parsed_query
 from .pool import Pool
@@ -33,7 +34,6 @@ from .settings import Settings
 EXPORT_SECONDS = 120.0  # for a file that somebody waits for; everything of 100,000 runs takes about ten
 
 Arguments = dict[str, Any]
-Handler = Callable[[Arguments, Arguments], Awaitable[ASGIApp]]
 
 
 class Application:
@@ -44,6 +44,7 @@ class Application:
         self.pages = Pages(settings.page, settings.base_path)
         self.live = Live(Lookout(settings.layout))
         self.follower = Follower(settings.layout)
+        self._outgoing = Outgoing()
         self._pool: Pool | None = None  # there while the application runs
         self._clerk = Clerk(settings.layout, read_only=settings.read_only)
         self._blobs = Blobs(settings.layout)
@@ -95,31 +96,39 @@ class Application:
     # -- routes ----------------------------------------------------------------------------------------
 
     def _route(self, endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
-        answer = self._asked(endpoint) if endpoint.is_asked else getattr(self, f"_{endpoint.answer}")
+        ask = self._ask if endpoint.is_asked else self._do
 
         async def route(request: Request) -> Response:
             try:
                 places = parsed_places(endpoint, request.path_params)
                 arguments = parsed_query(endpoint, request.scope["query_string"]) | places
                 body = {} if endpoint.body is None else parsed_body(await request.body(), endpoint.body)
-                found: Any = await _while_wanted(request, answer(arguments, body))
+                found: Any = await _while_wanted(request, ask(endpoint, request, arguments, body))
             except Exception as error:
                 found = refusal_reply(error, self.settings.layout)
             return found  # type: ignore[no-any-return]  # an ASGI application, which is all that is asked of it
 
         return route
 
-    def _asked(self, endpoint: Endpoint) -> Handler:
-        async def asked(arguments: Arguments, _body: Arguments) -> ASGIApp:
-            if self._pool is None:
-                raise RefusedError("BusyError", "the server is starting")
-            seconds = EXPORT_SECONDS if endpoint.answer == "export" else None
-            answered = await self._pool.ask(endpoint.answer, arguments, seconds)
-            name = answered.header.get("name")
-            headers = None if name is None else {"content-disposition": f'attachment; filename="{name}"'}
-            return Response(answered.body, headers=headers, media_type=answered.header["type"])
+    async def _ask(
+        self, endpoint: Endpoint, request: Request, arguments: Arguments, _body: Arguments
+    ) -> ASGIApp:
+        if self._pool is None:
+            raise RefusedError("BusyError", "the server is starting")
+        seconds = EXPORT_SECONDS if endpoint.answer == "export" else None
+        client = client_of(request.scope)
+        answered = await self._pool.ask(endpoint.answer, arguments, seconds, client)
+        name = answered.header.get("name")
+        headers = None if name is None else {"content-disposition": f'attachment; filename="{name}"'}
+        return self._outgoing.reply(
+            Response(answered.body, headers=headers, media_type=answered.header["type"])
+        )
 
-        return asked
+    async def _do(
+        self, endpoint: Endpoint, _request: Request, arguments: Arguments, body: Arguments
+    ) -> ASGIApp:
+        done: Awaitable[ASGIApp] = getattr(self, f"_{endpoint.answer}")(arguments, body)
+        return await done
 
     async def _page(self, request: Request) -> Response:
         found = self.pages.answer(request)

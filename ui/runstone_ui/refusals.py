@@ -25,7 +25,7 @@ from runstone_writer.errors import (
 )
 from runstone_writer.layout import Layout
 
-from .pool import PoolBusyError
+from .line import LineFullError
 
 JSON = "application/json"
 
@@ -92,7 +92,7 @@ _ERRORS: tuple[tuple[type[Exception], _Said], ...] = (
             "The server's terminal says what it refused.",
         ),
     ),
-    (PoolBusyError, _Said("BusyError", 503)),
+    (LineFullError, _Said("BusyError", 503)),
 )
 KINDS = {**STATUS, **{said.kind: said.status for _, said in _ERRORS}}
 
@@ -102,8 +102,11 @@ def reply(value: Any, status: int = 200, headers: Mapping[str, str] | None = Non
     return Response(orjson.dumps(value), status, headers, JSON)
 
 
-def refusal_reply(error: Exception, layout: Layout) -> Response:
-    """Return what a client is told of an error; what it is not told goes to the log."""
+def refusal_reply(error: Exception, layout: Layout | None = None) -> Response:
+    """Return what a client is told of an error; what it is not told goes to the log.
+
+    Errors of a repository need its layout, for the paths that are not told.
+    """
     if isinstance(error, RefusedError):
         said = _Said(error.kind, error.status)
     else:
@@ -141,8 +144,10 @@ def internal_error(error: BaseException) -> Response:
     return reply(body, 500)
 
 
-def without_paths(text: str, layout: Layout) -> str:
+def without_paths(text: str, layout: Layout | None) -> str:
     """Return a message without the place of the repository on this machine."""
+    if layout is None:
+        return encodable(text)
     for path, name in ((layout.root, ".runstone"), (os.path.dirname(layout.root), "the repository")):
         if len(path) > 1:
             text = text.replace(path, name)
