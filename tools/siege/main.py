@@ -15,10 +15,11 @@ from pathlib import Path
 sys.path.insert(1, str(Path(__file__).resolve().parents[1] / "crash"))
 
 import conformity
+import outside
 import overload
 from campaign import main
 
-CAMPAIGNS = {**overload.CAMPAIGNS, **conformity.CAMPAIGNS}
+CAMPAIGNS = {**outside.CAMPAIGNS, **overload.CAMPAIGNS, **conformity.CAMPAIGNS}
 
 if __name__ == "__main__":
     sys.exit(main(__doc__, CAMPAIGNS))
