@@ -17,9 +17,10 @@ sys.path.insert(1, str(Path(__file__).resolve().parents[1] / "crash"))
 import conformity
 import outside
 import overload
+import untouched
 from campaign import main
 
-CAMPAIGNS = {**outside.CAMPAIGNS, **overload.CAMPAIGNS, **conformity.CAMPAIGNS}
+CAMPAIGNS = {**outside.CAMPAIGNS, **untouched.CAMPAIGNS, **overload.CAMPAIGNS, **conformity.CAMPAIGNS}
 
 if __name__ == "__main__":
     sys.exit(main(__doc__, CAMPAIGNS))
