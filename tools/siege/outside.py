@@ -38,7 +38,8 @@ SYSTEM = (
 # and while the server starts, and in a worker that starts, before it has opened anything of the repository.
 STARTING = ("/etc/passwd", "/etc/nsswitch.conf", "/etc/locale.alias", "/etc/hosts", "/etc/host.conf",
             "/etc/resolv.conf", "/etc/gai.conf", "/usr/share/locale/", "/etc/ssl/")  # fmt: skip
-OPENED = re.compile(r"^(\d+) +open(?:at2?)?\(.*\) += \d+<(.*)>$")
+# A call during which another thread made one stands in two lines.
+OPENED = re.compile(r"^(\d+) +(?:open(?:at2?)?\(|<\.\.\. open(?:at2?)? resumed>).*\) += \d+<(.*)>$")
 TRACE = ("strace", "-f", "-y", "-qq", "--seccomp-bpf", "-e", "trace=open,openat,openat2,readlink,readlinkat")
 
 
