@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import re
+import signal
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 FIRST = Path("/sys/fs/cgroup/memory")
 SECOND = Path("/sys/fs/cgroup")
+LEAVING_SECONDS = 10.0
+
+_numbers = itertools.count()
 
 
 @dataclass(frozen=True)
@@ -50,7 +56,7 @@ def fenced(size: int) -> Iterator[Fence]:
     """Make a group that may have `size` bytes; it is gone afterwards, as all who were in it have to be."""
     parent = _parent()
     assert parent is not None, lacking()
-    group = parent / f"runstone-siege-{os.getpid()}"
+    group = parent / f"runstone-siege-{os.getpid()}-{next(_numbers)}"
     group.mkdir()
     try:
         limit = "memory.limit_in_bytes" if parent == FIRST else "memory.max"
@@ -60,5 +66,20 @@ def fenced(size: int) -> Iterator[Fence]:
                 (group / "memory.swap.max").write_text("0")
         yield Fence(group)
     finally:
-        with contextlib.suppress(OSError):
+        _emptied(group)
+
+
+def _emptied(group: Path) -> None:
+    """Wait until all who were in a group are gone, and take it away; who does not go is ended."""
+    ends = time.monotonic() + LEAVING_SECONDS
+    while True:
+        try:
             group.rmdir()
+            return
+        except OSError:
+            if time.monotonic() > ends:
+                for pid in (group / "cgroup.procs").read_text().split():
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(int(pid), signal.SIGKILL)
+                ends += LEAVING_SECONDS
+            time.sleep(0.05)
