@@ -32,12 +32,13 @@ STREAM = "live"  # takes nothing, and goes on for ever
 # What the interpreter and its libraries need, whatever is asked: at any time,
 SYSTEM = (
     "/proc/", "/dev/", "/sys/", "/usr/lib/", "/usr/lib64/", "/lib/", "/lib64/", "/usr/local/lib/", "/usr/share/zoneinfo/",
-    "/etc/ld.so.cache", "/etc/ld.so.preload", "/etc/localtime", "/etc/mime.types", "pipe:", "socket:", "anon_inode:",
+    "/etc/ld.so.cache", "/etc/ld.so.preload", "/etc/localtime", "/etc/mime.types",
+    "/etc/ssl/openssl.cnf", "pipe:", "socket:", "anon_inode:",
     "/memfd:",
 )  # fmt: skip
 # and while the server starts, and in a worker that starts, before it has opened anything of the repository.
 STARTING = ("/etc/passwd", "/etc/nsswitch.conf", "/etc/locale.alias", "/etc/hosts", "/etc/host.conf",
-            "/etc/resolv.conf", "/etc/gai.conf", "/usr/share/locale/", "/etc/ssl/")  # fmt: skip
+            "/etc/resolv.conf", "/etc/gai.conf", "/usr/share/locale/")  # fmt: skip
 # A call during which another thread made one stands in two lines.
 OPENED = re.compile(r"^(\d+) +(?:open(?:at2?)?\(|<\.\.\. open(?:at2?)? resumed>).*\) += \d+<(.*)>$")
 TRACE = ("strace", "-f", "-y", "-qq", "--seccomp-bpf", "-e", "trace=open,openat,openat2,readlink,readlinkat")

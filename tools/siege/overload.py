@@ -47,7 +47,7 @@ MEMORY = 512 << 20
 PACE = 0.5  # seconds between two questions of the other client
 PATIENCE = 10.0  # of that client
 SETTLING = 90.0  # until descriptors and memory have to be as before: patience with slow readers is a minute
-SLACK_FILES, SLACK_MEMORY = 8, 96 << 20
+SLACK_FILES, SLACK_MEMORY = 8, 160 << 20  # of a large reply the C library keeps some, for each of two threads
 P99 = 1.0
 BESIDE = Path(__file__).parent
 ASKED = ("/api/project", "/api/runs?limit=50&column=run.hparams.lr", "/api/views", "/")

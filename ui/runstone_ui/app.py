@@ -84,7 +84,7 @@ class Application:
     async def _lifespan(self, _app: Starlette) -> AsyncIterator[None]:
         if self.settings.index and not self.settings.read_only:
             self.follower.start()
-        self._pool = Pool(self.settings.layout.root)
+        self._pool = Pool(self.settings.layout.root, answered=self._outgoing.freed)
         try:
             yield
         finally:

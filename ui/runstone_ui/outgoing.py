@@ -9,10 +9,14 @@ from collections import Counter
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from runstone_indexer.collector import give_back
+
 from .refusals import RefusedError, refusal_reply
 
 MOST = 192 * 1024 * 1024  # bytes of replies that have not been taken yet,
 SHARE = 128 * 1024 * 1024  # and of those to one address
+LARGE = 1024 * 1024  # bytes of a reply after which memory is given back to the system,
+REST = 2.0  # once a while has gone by
 SMALL = 256 * 1024  # bytes of a reply that is always sent: there are only so many connections
 PATIENCE = 60.0  # seconds to take a reply,
 SLOWEST = 64 * 1024  # and one more for each so many bytes
@@ -23,6 +27,7 @@ class Outgoing:
 
     def __init__(self) -> None:
         self._held: Counter[str] = Counter()
+        self._giving_back: asyncio.TimerHandle | None = None
 
     @property
     def held(self) -> int:
@@ -50,8 +55,19 @@ class Outgoing:
                 self._held[name] -= size
                 if not self._held[name]:
                     del self._held[name]
+                self.freed(size)
 
         return send_it
+
+    def freed(self, size: int) -> None:
+        """Say that somebody has let go of so many bytes, or will at once."""
+        if size > LARGE and self._giving_back is None:
+            self._giving_back = asyncio.get_running_loop().call_later(REST, self._give_back)
+
+    def _give_back(self) -> None:
+        """Return to the system what is free: the C library keeps it, and each thread some of its own."""
+        self._giving_back = None
+        asyncio.get_running_loop().run_in_executor(None, give_back)
 
     def _is_too_much(self, name: str, size: int) -> bool:
         """One reply is sent, however large, if it is the only one."""

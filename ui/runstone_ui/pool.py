@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Any, Self
@@ -28,6 +29,7 @@ class Pool:
         waiting: how many may wait while all workers are busy.
         seconds, memory: what one question may take; see QueryWorker.
         answers: the module with what can be asked.
+        answered: is told how many bytes a reply has, also where nobody waits for it any more.
 
     Raises MissingRepoError if there is no repository.
     """
@@ -41,12 +43,14 @@ class Pool:
         seconds: float = SECONDS,
         memory: int = MEMORY,
         answers: str = ANSWERS,
+        answered: Callable[[int], None] = lambda _size: None,
     ) -> None:
         self._jobs: set[asyncio.Future[Reply]] = set()
         self._workers = [
             QueryWorker(path, seconds=seconds, memory=memory, answers=answers) for _ in range(workers)
         ]
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="runstone-pool")
+        self._answered = answered
         self._line = Line(self._workers, waiting)
 
     async def ask(
@@ -90,8 +94,8 @@ class Pool:
 
     def _done(self, worker: QueryWorker, job: asyncio.Future[Reply]) -> None:
         self._jobs.discard(job)
-        if not job.cancelled():
-            job.exception()  # somebody may have gone without looking at it
+        if not job.cancelled() and job.exception() is None:  # somebody may have gone without looking at it
+            self._answered(len(job.result().body))
         self._line.put(worker)
 
 
