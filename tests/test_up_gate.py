@@ -335,6 +335,23 @@ def test_the_link_puts_the_token_into_a_cookie_and_out_of_the_address(repo):
     assert [reply.status_code for reply in replies] == [200, 200, 401, 401, 401, 401]
 
 
+def test_a_browser_that_is_refused_shows_what_to_do(repo):
+    app = application(repo, token=TOKEN)
+    html = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    for path, status, said in (
+        ("/?token=<b>wrong", 401, "printed last"),
+        ("/nothing", 401, "Open the address"),
+        ("/a%5cb", 404, "nothing at this path"),
+    ):
+        (page, program) = ask(app, [("GET", path, html), ("GET", path, {"accept": "application/json"})])
+        assert (page.status_code, program.status_code) == (status, status)
+        assert page.headers["content-type"] == "text/html; charset=utf-8"
+        assert "default-src 'none'" in page.headers["content-security-policy"]
+        assert said in page.text
+        assert "<b>" not in page.text
+        assert program.json()["error"] in ("TokenError", "MissingError")
+
+
 def test_the_cookie_is_only_for_https_where_there_is_https(repo, tmp_path):
     settings = Settings(repo, token=TOKEN, ssl_keyfile="key", ssl_certfile="certificate").checked()
     assert Pass(settings).cookie().endswith("; Secure")

@@ -18,7 +18,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .headers import completed
-from .refusals import RefusedError, internal_error, refusal_reply
+from .refusals import RefusedError, internal_error, refusal_page, refusal_reply
 from .settings import Settings
 
 LONGEST_ADDRESS = 16 * 1024
@@ -75,7 +75,8 @@ class Gate:
                 if early is None and scope["method"] == "POST":
                     receive = _replayed(await _body(scope, receive), receive)
             except RefusedError as refusal:
-                early = refusal_reply(refusal, self._settings.layout)
+                is_seen = _is_visited(scope)
+                early = refusal_page(refusal) if is_seen else refusal_reply(refusal, self._settings.layout)
                 if _has_body(scope):
                     early.headers["connection"] = "close"  # what comes of it is nobody's
             await (early or self._app)(scope, receive, reply)
@@ -188,7 +189,9 @@ class Gate:
         given = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])
         if len(given) != 1 or not self._pass.fits(given[0].encode()):
             raise RefusedError(
-                "TokenError", "this token is not the server's", hint="Has it been started anew since?"
+                "TokenError",
+                "this token is not the server's",
+                hint="Has it been started anew since? Open the address that `runstone up` printed last.",
             )
         headers = {"location": f"{self._settings.base_path}/"}
         if self._settings.token:
@@ -257,6 +260,11 @@ def _only(scope: Scope, name: bytes) -> bytes | None:
     """Return the value of a header that is there once; None if it is not, or more than once."""
     values = _all(scope, name)
     return values[0] if len(values) == 1 else None
+
+
+def _is_visited(scope: Scope) -> bool:
+    """Whether a browser shows the reply to somebody, rather than hand it to a script."""
+    return scope["method"] == "GET" and any(b"text/html" in value for value in _all(scope, b"accept"))
 
 
 def _is_plain(path: str) -> bool:

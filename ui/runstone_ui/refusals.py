@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import logging
 import os
 from collections.abc import Mapping
@@ -129,6 +130,25 @@ def refusal_reply(error: Exception, layout: Layout | None = None) -> Response:
     return reply(body, said.status, headers)
 
 
+def refusal_page(error: RefusedError) -> Response:
+    """Return what somebody sees in a browser who is refused: what happened, and what to do."""
+    text = _PAGE.format(message=html.escape(error.message), hint=html.escape(error.hint))
+    headers = {
+        name: value for name, value in _HEADERS.get(error.status, {}).items() if name != "WWW-Authenticate"
+    }
+    return Response(text, error.status, headers, "text/html; charset=utf-8")
+
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>Runstone</title>
+<h1>Runstone: {message}</h1>
+<p>{hint}</p>
+</html>
+"""
 _HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "1"}}
 
 
