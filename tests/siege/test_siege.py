@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-TOOLS = Path(__file__).parents[2] / "tools"
-sys.path.insert(0, str(TOOLS / "crash"))
-sys.path.insert(0, str(TOOLS / "siege"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "tools" / "crash"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "tools" / "siege"))
 
 import conformity
 import outside
