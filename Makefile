@@ -10,7 +10,7 @@ PYTEST := $(BIN)/python -m pytest -n auto --dist loadfile --max-worker-restart 0
 
 NPM := $(shell command -v npm)
 
-.PHONY: help demo page check-page examples examples-without-torch test check upstream bench bench-large bench-million bench-page crash crash-nfs fuzz wheel clean
+.PHONY: help demo page check-page examples examples-without-torch test check upstream bench bench-large bench-million bench-page crash crash-nfs fuzz siege wheel clean
 help:
 	@echo "make demo    train a sweep, kill a run, index, query, check the claims (leaves ./demo-repo)"
 	@echo "make examples  run the scripts in examples/ (leaves ./example-repo; PyTorch comes into $(TORCH_VENV))"
@@ -20,6 +20,7 @@ help:
 	@echo "make crash   the crash, fault and damage campaigns (hours; a short form: make TRIALS=50 crash)"
 	@echo "make crash-nfs  the campaigns on two NFS clients, in a virtual machine (half an hour; needs QEMU)"
 	@echo "make fuzz    hostile and random queries by the thousand (minutes)"
+	@echo "make siege   attacks on a server of \`runstone up\` (half an hour; a short form: make TRIALS=100 siege)"
 	@echo "make bench   speed beside Aim, MLflow, W&B, tensorboardX and trackio (minutes; each gets an environment of its own)"
 	@echo "make bench-large  the same questions to 100,000 runs, and 10 million points (Runstone alone)"
 	@echo "make bench-million  the same questions to 1,000,000 runs (an hour, 30 GB)"
@@ -97,6 +98,11 @@ crash-nfs: $(VENV)/stamp-dev
 fuzz: $(VENV)/stamp-dev
 	@echo "==> throwing random questions at the sandbox and the prefilter"
 	@$(BIN)/python tools/fuzz/main.py
+
+# Apart from `fuzz`: it needs root for some of it, and packages that nothing else does.
+siege: $(VENV)/stamp-dev $(VENV)/stamp-siege
+	@echo "==> besieging servers"
+	@$(BIN)/python tools/siege/main.py $(if $(TRIALS),--trials $(TRIALS))
 
 bench: $(VENV)/stamp-dev
 	@echo "==> measuring"

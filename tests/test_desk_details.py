@@ -81,7 +81,7 @@ def test_a_run_is_told_in_full(made: tuple[Path, str]) -> None:
     )
     (artifact,) = found["artifacts"]
     assert (artifact["name"], artifact["size"], artifact["error"]) == ("model", 7, None)
-    assert artifact["uri"].endswith(artifact["digest"])
+    assert artifact["uri"] == f".runstone/blobs/{artifact['digest'][:2]}/{artifact['digest']}"
     (writer,) = found["writers"]
     assert (writer["status"], found["problems"]) == ("finished", [])
 

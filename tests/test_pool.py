@@ -16,7 +16,8 @@ import answering
 from processes import QUIET
 from runstone import Run
 from runstone_ui import pool as pools
-from runstone_ui.pool import Pool, PoolBusyError
+from runstone_ui.line import LineFullError
+from runstone_ui.pool import Pool
 from runstone_writer.errors import DamagedBlobError, MissingRepoError, QueryTimeoutError
 
 HELLO = {"text": "hello", "size": 0}
@@ -78,8 +79,8 @@ def test_a_question_that_is_stopped_does_not_hurt_the_others(repo: Path) -> None
 def test_too_long_a_line_is_refused(repo: Path) -> None:
     async def use(pool: Pool) -> None:
         busy = [asyncio.ensure_future(pool.ask("spin", {})) for _ in range(3)]
-        await until(lambda: pool._waiting == 2)
-        with pytest.raises(PoolBusyError, match="2 questions are waiting"):
+        await until(lambda: pool._line.waiting == 2)
+        with pytest.raises(LineFullError, match="2 questions are waiting"):
             await pool.ask("echo", HELLO)
         for task in busy:
             task.cancel()
@@ -110,7 +111,7 @@ def test_who_leaves_the_line_is_not_answered(repo: Path) -> None:
         first = asyncio.ensure_future(pool.ask("spin", {}, seconds=0.5))
         await until(lambda: bool(pool._jobs))
         waiting = [asyncio.ensure_future(pool.ask("spin", {})) for _ in range(3)]
-        await until(lambda: pool._waiting == 3)
+        await until(lambda: pool._line.waiting == 3)
         for task in waiting:
             task.cancel()
         await asyncio.wait(waiting)
@@ -130,7 +131,7 @@ def test_who_is_cancelled_at_the_moment_of_being_served_gives_the_worker_back(re
             first.add_done_callback(lambda _, task=second: task.cancel())
             await asyncio.wait((first, second))
         assert (await pool.ask("echo", HELLO)).header["text"] == "hello"
-        await until(lambda: pool._free.qsize() == 1)
+        await until(lambda: pool._line.free == 1)
 
     with_pool(repo, use, workers=1)
 
@@ -139,12 +140,12 @@ def test_closing_ends_questions_and_the_line(repo: Path) -> None:
     async def run() -> None:
         pool = Pool(repo, seconds=60, workers=1, answers="answering")
         asked = [asyncio.ensure_future(pool.ask("spin", {})) for _ in range(3)]
-        await until(lambda: pool._waiting == 2)
+        await until(lambda: pool._line.waiting == 2)
         await pool.close()
         ended = await asyncio.gather(*asked, return_exceptions=True)
         assert all(isinstance(each, Exception) for each in ended)
-        assert [type(each) for each in ended[1:]] == [PoolBusyError, PoolBusyError]
-        with pytest.raises(PoolBusyError, match="being ended"):
+        assert [type(each) for each in ended[1:]] == [LineFullError, LineFullError]
+        with pytest.raises(LineFullError, match="being ended"):
             await pool.ask("echo", HELLO)
         assert all(worker._process is None for worker in pool._workers)
         await pool.close()

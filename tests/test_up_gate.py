@@ -243,6 +243,21 @@ def test_other_methods_than_get_head_and_post_are_refused_without_cors(server):
         assert b"access-control" not in reply.lower()
 
 
+def test_a_path_says_which_methods_it_has(server):
+    for method, path, methods in (
+        ("GET", "/api/edit", "POST"),
+        ("TRACE", "/api/edit", "POST"),
+        ("POST", "/api/runs", "GET, HEAD"),
+        ("PUT", "/api/views", "GET, HEAD, POST"),
+        ("DELETE", "/api/views/" + "0" * 12, "POST"),
+        ("POST", "/api/nothing", "GET, HEAD"),
+        ("POST", "/", "GET, HEAD"),
+    ):
+        reply = server.asked(path, "Content-Length: 2", method=method)
+        assert status_of(reply) == 405, path
+        assert f"\r\nallow: {methods}\r\n".lower().encode() in reply.lower(), path
+
+
 def test_a_web_socket_is_no_way_around(server):
     upgrade = (
         "Upgrade: websocket",
@@ -318,6 +333,23 @@ def test_the_link_puts_the_token_into_a_cookie_and_out_of_the_address(repo):
     ]
     replies = ask(app, [("GET", "/lab/api/openapi.json", {"cookie": text}) for text in cookies])
     assert [reply.status_code for reply in replies] == [200, 200, 401, 401, 401, 401]
+
+
+def test_a_browser_that_is_refused_shows_what_to_do(repo):
+    app = application(repo, token=TOKEN)
+    html = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    for path, status, said in (
+        ("/?token=<b>wrong", 401, "printed last"),
+        ("/nothing", 401, "Open the address"),
+        ("/a%5cb", 404, "nothing at this path"),
+    ):
+        (page, program) = ask(app, [("GET", path, html), ("GET", path, {"accept": "application/json"})])
+        assert (page.status_code, program.status_code) == (status, status)
+        assert page.headers["content-type"] == "text/html; charset=utf-8"
+        assert "default-src 'none'" in page.headers["content-security-policy"]
+        assert said in page.text
+        assert "<b>" not in page.text
+        assert program.json()["error"] in ("TokenError", "MissingError")
 
 
 def test_the_cookie_is_only_for_https_where_there_is_https(repo, tmp_path):

@@ -69,14 +69,32 @@ def test_a_body_that_nobody_wants_does_not_keep_the_connection_open(tmp_path, sh
         assert status_of(received(slow)) == 421
 
 
-def test_there_are_only_so_many_connections_and_who_goes_makes_room(tmp_path, monkeypatch):
+def test_where_there_are_too_many_connections_the_one_that_is_waited_for_longest_ends(tmp_path, monkeypatch):
+    monkeypatch.setattr(connection, "MANY_CONNECTIONS", 5)
+    monkeypatch.setattr(connection, "SECONDS_TO_SPEAK", 0.0)
+    with served(tmp_path) as server, contextlib.ExitStack() as held:
+        rest = f"ET /api/openapi.json HTTP/1.1\r\nHost: {server.host}\r\nConnection: close\r\n\r\n".encode()
+        kept = []
+        for start in (b"G", HEAD.format(host=server.host).encode() + b"{", b"", b"G", b"G"):
+            kept.append(held.enter_context(server.connected()))
+            kept[-1].sendall(start)
+        assert status_of(server.asked("/api/openapi.json")) == 200
+        assert received(kept[0]) == b""
+        assert [status_of(server.asked("/api/openapi.json")) for _ in range(2)] == [200] * 2
+        kept[4].sendall(rest)
+        assert status_of(received(kept[4])) == 200
+
+
+def test_connections_that_wait_for_us_are_not_ended_for_new_ones(tmp_path, monkeypatch):
+    monkeypatch.setattr(connection, "MANY_CONNECTIONS", 5)
     monkeypatch.setattr(connection, "MOST_CONNECTIONS", 5)
     with served(tmp_path) as server:
         with contextlib.ExitStack() as held:
             kept = [held.enter_context(server.connected()) for _ in range(5)]
             for one in kept:
-                one.sendall(b"G")
-            wait_until(lambda: is_turned_away(server))
+                one.sendall(f"GET /api/live HTTP/1.1\r\nHost: {server.host}\r\n\r\n".encode())
+            assert {status_of(one.recv(1 << 16)) for one in kept} == {200}
+            assert is_turned_away(server)
         wait_until(lambda: not is_turned_away(server))
 
 

@@ -152,6 +152,9 @@ def _limit(name: str, soft: int, hard: int) -> None:
 
 def confine_resources(memory: int) -> MemoryLimit:
     """Limit the process's memory, and let it write nothing to any file."""
+    # Where the machine's memory runs out, a worker goes before the server, which can start another one.
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
+        file.write("1000")
     _limit("RLIMIT_CORE", 0, 0)
     _limit("RLIMIT_FSIZE", 0, 0)
     if sys.platform != "linux":  # there threads count too

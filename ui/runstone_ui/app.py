@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -24,6 +23,7 @@ from .following import Follower
 from .gate import Gate
 from .live import Live
 from .lookout import Lookout
+from .outgoing import Outgoing, client_of
 from .pages import Pages
 from .parameters import parsed_body, parsed_places, parsed_query
 from .pool import Pool
@@ -34,7 +34,6 @@ from .settings import Settings
 EXPORT_SECONDS = 120.0  # for a file that somebody waits for; everything of 100,000 runs takes about ten
 
 Arguments = dict[str, Any]
-Handler = Callable[[Arguments, Arguments], Awaitable[ASGIApp]]
 
 
 class Application:
@@ -45,13 +44,14 @@ class Application:
         self.pages = Pages(settings.page, settings.base_path)
         self.live = Live(Lookout(settings.layout))
         self.follower = Follower(settings.layout)
+        self._outgoing = Outgoing()
         self._pool: Pool | None = None  # there while the application runs
         self._clerk = Clerk(settings.layout, read_only=settings.read_only)
         self._blobs = Blobs(settings.layout)
         self.asgi = self._gated()
 
     def _gated(self) -> Gate:
-        routes = [
+        self._routes = [
             Route(
                 f"/api/{endpoint.path}",
                 self._route(endpoint),
@@ -62,24 +62,29 @@ class Application:
         ]
         page = Route("/{path:path}", self._page, name="page")
         app = Starlette(
-            routes=[*routes, page],
+            routes=[*self._routes, page],
             lifespan=self._lifespan,
-            exception_handlers={HTTPException: self._no_route},
         )
         app.router.redirect_slashes = False  # where to is written by Host, and nobody needs it
         return Gate(
             app,
             self.settings,
+            methods=self._methods,
             is_page=self.pages.is_page,
             is_public=self.pages.is_public,
             is_figure_script=self.pages.is_figure_script,
         )
 
+    def _methods(self, path: str) -> frozenset[str]:
+        """Return what may be done with a path. Where there is nothing, it may still be asked for."""
+        named = [route.methods or () for route in self._routes if route.path_regex.match(path)]
+        return frozenset().union(*named) or frozenset(("GET", "HEAD"))
+
     @contextlib.asynccontextmanager
     async def _lifespan(self, _app: Starlette) -> AsyncIterator[None]:
         if self.settings.index and not self.settings.read_only:
             self.follower.start()
-        self._pool = Pool(self.settings.layout.root)
+        self._pool = Pool(self.settings.layout.root, answered=self._outgoing.freed)
         try:
             yield
         finally:
@@ -91,31 +96,39 @@ class Application:
     # -- routes ----------------------------------------------------------------------------------------
 
     def _route(self, endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
-        answer = self._asked(endpoint) if endpoint.is_asked else getattr(self, f"_{endpoint.answer}")
+        ask = self._ask if endpoint.is_asked else self._do
 
         async def route(request: Request) -> Response:
             try:
                 places = parsed_places(endpoint, request.path_params)
                 arguments = parsed_query(endpoint, request.scope["query_string"]) | places
                 body = {} if endpoint.body is None else parsed_body(await request.body(), endpoint.body)
-                found: Any = await _while_wanted(request, answer(arguments, body))
+                found: Any = await _while_wanted(request, ask(endpoint, request, arguments, body))
             except Exception as error:
                 found = refusal_reply(error, self.settings.layout)
             return found  # type: ignore[no-any-return]  # an ASGI application, which is all that is asked of it
 
         return route
 
-    def _asked(self, endpoint: Endpoint) -> Handler:
-        async def asked(arguments: Arguments, _body: Arguments) -> ASGIApp:
-            if self._pool is None:
-                raise RefusedError("BusyError", "the server is starting")
-            seconds = EXPORT_SECONDS if endpoint.answer == "export" else None
-            answered = await self._pool.ask(endpoint.answer, arguments, seconds)
-            name = answered.header.get("name")
-            headers = None if name is None else {"content-disposition": f'attachment; filename="{name}"'}
-            return Response(answered.body, headers=headers, media_type=answered.header["type"])
+    async def _ask(
+        self, endpoint: Endpoint, request: Request, arguments: Arguments, _body: Arguments
+    ) -> ASGIApp:
+        if self._pool is None:
+            raise RefusedError("BusyError", "the server is starting")
+        seconds = EXPORT_SECONDS if endpoint.answer == "export" else None
+        client = client_of(request.scope)
+        answered = await self._pool.ask(endpoint.answer, arguments, seconds, client)
+        name = answered.header.get("name")
+        headers = None if name is None else {"content-disposition": f'attachment; filename="{name}"'}
+        return self._outgoing.reply(
+            Response(answered.body, headers=headers, media_type=answered.header["type"])
+        )
 
-        return asked
+    async def _do(
+        self, endpoint: Endpoint, _request: Request, arguments: Arguments, body: Arguments
+    ) -> ASGIApp:
+        done: Awaitable[ASGIApp] = getattr(self, f"_{endpoint.answer}")(arguments, body)
+        return await done
 
     async def _page(self, request: Request) -> Response:
         found = self.pages.answer(request)
@@ -125,15 +138,6 @@ class Application:
             return refusal_reply(
                 RefusedError("MissingError", "there is nothing at this path"), self.settings.layout
             )
-        return found
-
-    async def _no_route(self, _request: Request, error: Exception) -> Response:
-        is_method = isinstance(error, HTTPException) and error.status_code == 405
-        kind = "MethodError" if is_method else "MissingError"
-        said = "this path has no such method" if is_method else "there is nothing at this path"
-        found = refusal_reply(RefusedError(kind, said), self.settings.layout)
-        if isinstance(error, HTTPException) and error.headers:
-            found.headers.update(error.headers)
         return found
 
     async def _project(self, _arguments: Arguments, _body: Arguments) -> ASGIApp:

@@ -10,7 +10,9 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from .headers import completed
 
-MOST_CONNECTIONS = 500
+MANY_CONNECTIONS = 500  # from here on those make room who let us wait
+MOST_CONNECTIONS = 800
+SECONDS_TO_SPEAK = 2.0  # in which nobody has to make room: what a client has sent may not have been read yet
 SEND_SECONDS = 60.0  # for a piece of a reply to be taken
 REQUEST_SECONDS = 10.0  # for a request to arrive with its headers, on a new connection or after a reply
 LARGEST_HEAD = 64 * 1024
@@ -25,14 +27,15 @@ class Connection(H11Protocol):
 
     _timer: asyncio.TimerHandle | None = None  # until a request has to be here,
     _taking: asyncio.TimerHandle | None = None  # and until what is being sent has to be taken
+    _since = 0.0  # when that began
 
     def connection_made(self, transport: Any) -> None:
-        """Begin to wait for a request."""
+        """Begin to wait for a request. Where there are too many connections, the one that is waited for longest ends."""
         super().connection_made(transport)
-        if len(self.connections) > MOST_CONNECTIONS:
-            transport.abort()
-        else:
-            self._watch()
+        self._since = self.loop.time()
+        self._watch()
+        if len(self.connections) > MANY_CONNECTIONS:
+            self._make_room()
 
     def data_received(self, data: bytes) -> None:
         """Take in what has arrived."""
@@ -42,6 +45,7 @@ class Connection(H11Protocol):
     def on_response_complete(self) -> None:
         """Begin to wait for the next request."""
         super().on_response_complete()
+        self._since = self.loop.time()
         self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -54,6 +58,7 @@ class Connection(H11Protocol):
         """The client does not take what is sent: give it some time."""
         super().pause_writing()
         if self._taking is None:
+            self._since = self.loop.time()
             self._taking = self.loop.call_later(SEND_SECONDS, self.transport.abort)
 
     def resume_writing(self) -> None:
@@ -72,6 +77,24 @@ class Connection(H11Protocol):
         head = b"".join(b"%s: %s\r\n" % pair for pair in completed(headers))
         self.transport.write(b"HTTP/1.1 400 Bad Request\r\n" + head + b"\r\n" + _REFUSED)
         self.transport.close()
+
+    def _make_room(self) -> None:
+        """End the connection whose client has let us wait for longest; if there is none, and no room, this one."""
+        before = self.loop.time() - SECONDS_TO_SPEAK
+        others = [other for other in self.connections if isinstance(other, Connection) and other.is_awaited]
+        oldest = min(others, key=lambda other: other._since, default=self)
+        if oldest._since < before:
+            oldest.transport.abort()
+        elif len(self.connections) > MOST_CONNECTIONS:
+            self.transport.abort()
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether it is the client's turn: to send a request, the rest of one, or to take what it is sent."""
+        if self.transport.is_closing():
+            return False
+        cycle = cast(Any, self.cycle)
+        return self._taking is not None or cycle is None or cycle.response_complete or cycle.more_body
 
     def _watch(self) -> None:
         cycle = cast(Any, self.cycle)

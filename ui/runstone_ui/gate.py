@@ -18,7 +18,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .headers import completed
-from .refusals import RefusedError, internal_error, refusal_reply
+from .refusals import RefusedError, internal_error, refusal_page, refusal_reply
 from .settings import Settings
 
 LONGEST_ADDRESS = 16 * 1024
@@ -28,7 +28,6 @@ BODY_SECONDS = 20.0  # for a whole body to arrive
 PIECE = (
     256 * 1024
 )  # of a reply: so much is handed to the connection before it is waited for the client to take it
-METHODS = ("GET", "HEAD", "POST")
 
 _FROM_HERE = (b"same-origin", b"none")  # in Sec-Fetch-Site: the page itself, or the user's own doing
 
@@ -36,9 +35,9 @@ _FROM_HERE = (b"same-origin", b"none")  # in Sec-Fetch-Site: the page itself, or
 class Gate:
     """ASGI middleware that lets in what may come in.
 
-    ``is_page`` tells whether a path is that of a document, to which links from elsewhere may lead; ``is_public``
-    whether it is a part of the page, which says nothing of the repository and needs no token; ``is_figure_script``
-    whether it is the one part that a frame without an origin may load.
+    ``methods`` tells what may be done with a path; ``is_page`` whether it is that of a document, to which links from
+    elsewhere may lead; ``is_public`` whether it is a part of the page, which says nothing of the repository and needs
+    no token; ``is_figure_script`` whether it is the one part that a frame without an origin may load.
     """
 
     def __init__(
@@ -46,6 +45,7 @@ class Gate:
         app: ASGIApp,
         settings: Settings,
         *,
+        methods: Callable[[str], frozenset[str]],
         is_page: Callable[[str], bool],
         is_public: Callable[[str], bool],
         is_figure_script: Callable[[str], bool],
@@ -53,6 +53,7 @@ class Gate:
         self._app = app
         self._settings = settings
         self._authorities = frozenset(name.encode() for name in settings.authorities)
+        self._methods = methods
         self._is_page = is_page
         self._is_public = is_public
         self._is_figure_script = is_figure_script
@@ -74,7 +75,8 @@ class Gate:
                 if early is None and scope["method"] == "POST":
                     receive = _replayed(await _body(scope, receive), receive)
             except RefusedError as refusal:
-                early = refusal_reply(refusal, self._settings.layout)
+                is_seen = _is_visited(scope)
+                early = refusal_page(refusal) if is_seen else refusal_reply(refusal, self._settings.layout)
                 if _has_body(scope):
                     early.headers["connection"] = "close"  # what comes of it is nobody's
             await (early or self._app)(scope, receive, reply)
@@ -90,9 +92,10 @@ class Gate:
         self._check_host(scope)
         path = self._without_base(scope)
         self._check_site(scope, path)
-        if scope["method"] not in METHODS:
+        methods = ", ".join(sorted(self._methods(path)))
+        if scope["method"] not in methods.split(", "):
             raise RefusedError(
-                "MethodError", "there is no such method here", hint="There are GET, HEAD and POST."
+                "MethodError", "this path has no such method", hint=f"It has {methods}.", allow=methods
             )
         if scope["method"] != "POST" and _has_body(scope):
             raise RefusedError("UsageError", "a request that changes nothing has no body")
@@ -186,7 +189,9 @@ class Gate:
         given = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])
         if len(given) != 1 or not self._pass.fits(given[0].encode()):
             raise RefusedError(
-                "TokenError", "this token is not the server's", hint="Has it been started anew since?"
+                "TokenError",
+                "this token is not the server's",
+                hint="Has it been started anew since? Open the address that `runstone up` printed last.",
             )
         headers = {"location": f"{self._settings.base_path}/"}
         if self._settings.token:
@@ -255,6 +260,11 @@ def _only(scope: Scope, name: bytes) -> bytes | None:
     """Return the value of a header that is there once; None if it is not, or more than once."""
     values = _all(scope, name)
     return values[0] if len(values) == 1 else None
+
+
+def _is_visited(scope: Scope) -> bool:
+    """Whether a browser shows the reply to somebody, rather than hand it to a script."""
+    return scope["method"] == "GET" and any(b"text/html" in value for value in _all(scope, b"accept"))
 
 
 def _is_plain(path: str) -> bool:

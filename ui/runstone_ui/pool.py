@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Any, Self
 
 from runstone_query.reply import Reply
 from runstone_query.worker import MEMORY, SECONDS, QueryWorker
-from runstone_writer.errors import RunstoneError
+
+from .line import Line
 
 WORKERS = 2
 WAITING = 32  # questions in line
 PATIENCE = 0.5  # seconds that an answer which nobody waits for any more may still take
 ANSWERS = "runstone_ui.desk"
-
-
-class PoolBusyError(RunstoneError):
-    """Too many questions are waiting, or the pool is closed: try again later."""
 
 
 class Pool:
@@ -32,6 +29,7 @@ class Pool:
         waiting: how many may wait while all workers are busy.
         seconds, memory: what one question may take; see QueryWorker.
         answers: the module with what can be asked.
+        answered: is told how many bytes a reply has, also where nobody waits for it any more.
 
     Raises MissingRepoError if there is no repository.
     """
@@ -45,29 +43,26 @@ class Pool:
         seconds: float = SECONDS,
         memory: int = MEMORY,
         answers: str = ANSWERS,
+        answered: Callable[[int], None] = lambda _size: None,
     ) -> None:
-        self._longest = waiting
-        self._waiting = 0
-        self._is_closed = False
-        self._closing = asyncio.Event()
         self._jobs: set[asyncio.Future[Reply]] = set()
         self._workers = [
             QueryWorker(path, seconds=seconds, memory=memory, answers=answers) for _ in range(workers)
         ]
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="runstone-pool")
-        # Last in, first out: a worker that has just answered has most of what it needs at hand.
-        self._free: asyncio.LifoQueue[QueryWorker] = asyncio.LifoQueue()
-        for worker in self._workers:
-            self._free.put_nowait(worker)
+        self._answered = answered
+        self._line = Line(self._workers, waiting)
 
-    async def ask(self, name: str, arguments: dict[str, Any], seconds: float | None = None) -> Reply:
-        """Return the answer to a question, once a worker is free.
+    async def ask(
+        self, name: str, arguments: dict[str, Any], seconds: float | None = None, client: str = ""
+    ) -> Reply:
+        """Return the answer to a question, once a worker is free and it is the client's turn.
 
         Raises what the answer raises, QueryTimeoutError if it takes more than `seconds` (without the time in line) or
-        too much memory, and PoolBusyError if the line is too long. Who is cancelled leaves the line; an answer that
+        too much memory, and LineFullError if the line is too long. Who is cancelled leaves the line; an answer that
         is under way then is called off, unless it is there at once.
         """
-        worker = await self._next_worker()
+        worker = await self._line.get(client)
         loop = asyncio.get_running_loop()
         job = loop.run_in_executor(self._threads, worker.ask, name, arguments, seconds)
         self._jobs.add(job)
@@ -81,8 +76,7 @@ class Pool:
 
     async def close(self) -> None:
         """End all workers. Who waits is told that nobody answers any more."""
-        self._is_closed = True
-        self._closing.set()
+        self._line.close()
         await asyncio.gather(*(asyncio.to_thread(worker.close) for worker in self._workers))
         if self._jobs:
             await asyncio.wait(self._jobs)
@@ -98,42 +92,11 @@ class Pool:
 
     # -- inside ----------------------------------------------------------------------------------------
 
-    async def _next_worker(self) -> QueryWorker:
-        self._refuse_if_closed()
-        with contextlib.suppress(asyncio.QueueEmpty):
-            if not self._waiting:  # else it is somebody else's turn
-                return self._free.get_nowait()
-        if self._waiting >= self._longest:
-            raise PoolBusyError(
-                f"{self._waiting} questions are waiting for an answer", hint="Try again in a few seconds."
-            )
-        self._waiting += 1
-        getting, closing = (
-            asyncio.ensure_future(self._free.get()),
-            asyncio.ensure_future(self._closing.wait()),
-        )
-        try:
-            await asyncio.wait((getting, closing), return_when=asyncio.FIRST_COMPLETED)
-            self._refuse_if_closed()
-            return getting.result()
-        except BaseException:
-            if getting.done() and not getting.cancelled():  # a worker was handed over at the last moment
-                self._free.put_nowait(getting.result())
-            getting.cancel()
-            raise
-        finally:
-            closing.cancel()
-            self._waiting -= 1
-
-    def _refuse_if_closed(self) -> None:
-        if self._is_closed:
-            raise PoolBusyError("the server is being ended", hint="Start it again: `runstone up`.")
-
     def _done(self, worker: QueryWorker, job: asyncio.Future[Reply]) -> None:
         self._jobs.discard(job)
-        if not job.cancelled():
-            job.exception()  # somebody may have gone without looking at it
-        self._free.put_nowait(worker)
+        if not job.cancelled() and job.exception() is None:  # somebody may have gone without looking at it
+            self._answered(len(job.result().body))
+        self._line.put(worker)
 
 
 def _call_off(worker: QueryWorker, job: asyncio.Future[Reply]) -> None:

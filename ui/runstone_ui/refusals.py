@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import logging
 import os
 from collections.abc import Mapping
@@ -25,7 +26,7 @@ from runstone_writer.errors import (
 )
 from runstone_writer.layout import Layout
 
-from .pool import PoolBusyError
+from .line import LineFullError
 
 JSON = "application/json"
 
@@ -33,11 +34,12 @@ logger = logging.getLogger("runstone.up")
 
 
 class RefusedError(RunstoneError):
-    """A request that is not answered, and the status that says so."""
+    """A request that is not answered, and the status that says so; `allow` has the methods that there are."""
 
-    def __init__(self, kind: str, message: str, *, hint: str = "") -> None:
+    def __init__(self, kind: str, message: str, *, hint: str = "", allow: str = "") -> None:
         super().__init__(message, hint=hint)
         self.kind = kind
+        self.allow = allow
         self.status = STATUS[kind]
 
 
@@ -91,7 +93,7 @@ _ERRORS: tuple[tuple[type[Exception], _Said], ...] = (
             "The server's terminal says what it refused.",
         ),
     ),
-    (PoolBusyError, _Said("BusyError", 503)),
+    (LineFullError, _Said("BusyError", 503)),
 )
 KINDS = {**STATUS, **{said.kind: said.status for _, said in _ERRORS}}
 
@@ -101,8 +103,11 @@ def reply(value: Any, status: int = 200, headers: Mapping[str, str] | None = Non
     return Response(orjson.dumps(value), status, headers, JSON)
 
 
-def refusal_reply(error: Exception, layout: Layout) -> Response:
-    """Return what a client is told of an error; what it is not told goes to the log."""
+def refusal_reply(error: Exception, layout: Layout | None = None) -> Response:
+    """Return what a client is told of an error; what it is not told goes to the log.
+
+    Errors of a repository need its layout, for the paths that are not told.
+    """
     if isinstance(error, RefusedError):
         said = _Said(error.kind, error.status)
     else:
@@ -119,9 +124,31 @@ def refusal_reply(error: Exception, layout: Layout) -> Response:
     }
     if isinstance(error, QueryError):
         body |= {"line": error.lineno, "column": error.offset, "text": encodable(error.text or "")}
-    return reply(body, said.status, _HEADERS.get(said.status))
+    headers = _HEADERS.get(said.status, {})
+    if isinstance(error, RefusedError) and error.allow:
+        headers = headers | {"Allow": error.allow}
+    return reply(body, said.status, headers)
 
 
+def refusal_page(error: RefusedError) -> Response:
+    """Return what somebody sees in a browser who is refused: what happened, and what to do."""
+    text = _PAGE.format(message=html.escape(error.message), hint=html.escape(error.hint))
+    headers = {
+        name: value for name, value in _HEADERS.get(error.status, {}).items() if name != "WWW-Authenticate"
+    }
+    return Response(text, error.status, headers, "text/html; charset=utf-8")
+
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>Runstone</title>
+<h1>Runstone: {message}</h1>
+<p>{hint}</p>
+</html>
+"""
 _HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "1"}}
 
 
@@ -137,8 +164,10 @@ def internal_error(error: BaseException) -> Response:
     return reply(body, 500)
 
 
-def without_paths(text: str, layout: Layout) -> str:
+def without_paths(text: str, layout: Layout | None) -> str:
     """Return a message without the place of the repository on this machine."""
+    if layout is None:
+        return encodable(text)
     for path, name in ((layout.root, ".runstone"), (os.path.dirname(layout.root), "the repository")):
         if len(path) > 1:
             text = text.replace(path, name)

@@ -19,6 +19,7 @@ from .app import Application
 from .connection import LARGEST_HEAD, Connection
 from .settings import Settings
 
+ACCEPTED = 16  # new connections at a time: then it is the turn of those that are there
 GRACE_SECONDS = 2  # for replies that are under way when the server is to end
 
 logger = logging.getLogger("runstone.up")
@@ -70,6 +71,7 @@ class Server(uvicorn.Server):
             access_log=False,  # addresses may have a token in them
             proxy_headers=False,  # who asks, and how, is what the connection says
             server_header=False,
+            backlog=ACCEPTED,
             timeout_graceful_shutdown=GRACE_SECONDS,
             h11_max_incomplete_event_size=LARGEST_HEAD,
             ssl_keyfile=settings.ssl_keyfile,
@@ -84,6 +86,7 @@ class Server(uvicorn.Server):
         """Start, and say so."""
         await super().startup(sockets or [self._listening])
         if self.started:
+            self._listening.listen(socket.SOMAXCONN)  # the rest of them wait in the kernel
             self._ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:

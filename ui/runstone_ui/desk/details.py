@@ -21,6 +21,7 @@ from runstone_writer.liveness import beat_age
 from runstone_writer.messages import lease
 from runstone_writer.replay import Problem
 from runstone_writer.state import WriterState
+from runstone_writer.stores import folder_uri
 from runstone_writer.tender import LEASE_SECONDS
 from runstone_writer.values import show_key
 
@@ -111,13 +112,17 @@ def _sequences(stored: StoredRun) -> list[dict[str, Any]]:
 
 
 def _artifacts(stored: StoredRun) -> list[dict[str, Any]]:
+    # Where the repository is on this machine is nobody's concern: what is kept in it has a path from there.
+    own = folder_uri(stored.repo.layout.root)
     return [
         {
             "name": name,
             "path": artifact.path,
             "size": artifact.size,
             "digest": artifact.sha256,
-            "uri": artifact.uri,
+            "uri": artifact.uri.replace(own, ".runstone", 1)
+            if artifact.uri.startswith(f"{own}/")
+            else artifact.uri,
             "error": artifact.error,
         }
         for name, artifact in stored.artifacts.items()
