@@ -5,9 +5,9 @@ import pytest
 pytestmark = [pytest.mark.slow, pytest.mark.checkout]
 
 
-def test_hostile_names_are_only_names(bad, up, tab):
+def test_hostile_names_are_only_names(bad, shared, tab):
     folder, run = bad
-    address = up(folder)
+    address = shared(folder)
     pages = [
         "runs",
         "metrics?q=metric.name+%21%3D+%27%27",

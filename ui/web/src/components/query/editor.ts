@@ -149,6 +149,8 @@ function source(hands: () => EditorHands) {
 }
 
 function accept(view: EditorView): boolean {
+  // a moment before the list is there Tab does nothing: it would leave, and what is typed next would press a button
+  if (completionStatus(view.state) === "pending") return true;
   if (completionStatus(view.state) !== "active") return false;
   if (selectedCompletion(view.state) === null) moveCompletionSelection(true)(view);
   return acceptCompletion(view);
@@ -218,6 +220,8 @@ export function queryExtensions(
     autocompletion({
       override: [source(hands)],
       selectOnOpen: false,
+      // nothing is taken unless it was chosen, so there is no key to be guarded against
+      interactionDelay: 0,
       icons: false,
       maxRenderedOptions: 80,
       activateOnTypingDelay: 60,

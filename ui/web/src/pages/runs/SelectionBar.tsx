@@ -195,7 +195,17 @@ function TagForm({ selection, edits }: { selection: Selection; edits: Edits }) {
   const add = async (event: FormEvent) => {
     event.preventDefault();
     const text = tag.trim();
-    const done = await edits.apply(hashes, { edit: { add_tags: [text] }, done: `tagged “${text}”` });
+    // those that bear it already keep it when this is undone
+    const others = [...selection.values()].filter(({ tags }) => !tags.includes(text)).map(({ hash }) => hash);
+    if (others.length === 0) {
+      edits.say({ text: `All of them are tagged “${text}” already.` });
+      return setTag("");
+    }
+    const done = await edits.apply(others, {
+      edit: { add_tags: [text] },
+      done: `tagged “${text}”`,
+      back: { remove_tags: [text] },
+    });
     if (done.length > 0) setTag("");
   };
   return (

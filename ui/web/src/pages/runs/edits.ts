@@ -12,8 +12,8 @@ export interface Notice {
   undo?: (() => void) | undefined;
 }
 
-/** As many runs as fit into one body of 1 MiB, with room to spare. */
-const AT_ONCE = 5_000;
+/** As many runs as the server changes at once: each change is made durable. */
+const AT_ONCE = 1_000;
 
 async function sent(runs: readonly string[], change: Omit<Edit, "runs">): Promise<EditReply> {
   const all: EditReply = { done: [], failed: {} };
