@@ -51,6 +51,7 @@ def test_tags_are_added_and_taken_away(mine, shared, wide):
     page.get_by_label("Add a tag to 2 runs").fill("  good one ")
     page.keyboard.press("Enter")
     page.get_by_text("2 runs tagged “good one”.").wait_for()
+    page.keyboard.press("Escape")
     row(page, "sweep 0").get_by_text("good one").wait_for()
     assert tags_of(mine, "sweep 0", "sweep 1", "sweep 2") == [{"baseline", "good one"}, {"good one", "keep"}, {"keep"}]
     press(page, "Undo")
@@ -58,6 +59,7 @@ def test_tags_are_added_and_taken_away(mine, shared, wide):
     assert tags_of(mine, "sweep 0", "sweep 1") == [{"baseline"}, {"keep"}]
     press(page, "Tags of the selected runs")
     press(page, "Take the tag keep away")
+    page.keyboard.press("Escape")
     row(page, "sweep 1").get_by_text("keep").wait_for(state="detached")
     assert tags_of(mine, "sweep 1") == [set()]
     press(page, "Undo")
@@ -72,6 +74,7 @@ def test_undoing_a_tag_leaves_it_where_it_was_before(mine, shared, wide):
     page.get_by_label("Add a tag to 2 runs").fill("keep")
     page.keyboard.press("Enter")
     row(page, "sweep 3").get_by_text("keep").wait_for()
+    page.keyboard.press("Escape")
     press(page, "Undo")
     row(page, "sweep 3").get_by_text("keep").wait_for(state="detached")
     assert tags_of(mine, "sweep 2", "sweep 3") == [{"keep"}, {"baseline"}]
