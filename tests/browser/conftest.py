@@ -22,6 +22,7 @@ from runstone import Repo
 TOP = Path(__file__).resolve().parents[2]
 PAGE = TOP / "ui" / "runstone_ui" / "page" / "index.html"
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+ARGUMENTS = ["--no-sandbox", "--host-resolver-rules=MAP lab.test 127.0.0.1"]
 SIZES = {"wide": {"width": 1280, "height": 800}, "narrow": {"width": 390, "height": 780}}
 # What a page may say that is no fault of ours: a reply that is not waited for any more as another page is opened.
 ABANDONED = "net::ERR_ABORTED"
@@ -37,7 +38,7 @@ def browser() -> Iterator[object]:
     if not PAGE.exists():
         pytest.skip("the page has not been built: make page")
     with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=where, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=where, args=ARGUMENTS)
         yield browser
         browser.close()
 

@@ -65,7 +65,7 @@ export default function Views() {
         </Empty>
       ) : (
         <>
-          <h1>Saved views</h1>
+          <h2>Saved views</h2>
           <ul className={styles.list}>
             {data.views.map((view) => (
               <Item
