@@ -9,6 +9,7 @@ import { Boundary } from "../components/Boundary";
 import { useRefresh } from "../components/detail/refresh";
 import { type Tab, Tabs } from "../components/detail/Tabs";
 import { Failure, Loading } from "../components/States";
+import { legible } from "../legible/legible";
 import { Artifacts } from "./run/Artifacts";
 import { Events } from "./run/Events";
 import { Header } from "./run/Header";
@@ -30,7 +31,7 @@ export default function RunPage({ hash }: { hash: string }) {
   });
   const title = run.data?.name || hash.slice(0, 12);
   useEffect(() => {
-    document.title = `${title} · Runstone`;
+    document.title = `${legible(title)} · Runstone`;
   }, [title]);
   // what was here a moment ago may have been deleted: then the error counts, and not what is remembered
   if (run.error !== null && isMissing(run.error))
