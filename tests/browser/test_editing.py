@@ -53,7 +53,11 @@ def test_tags_are_added_and_taken_away(mine, shared, wide):
     page.get_by_text("2 runs tagged “good one”.").wait_for()
     page.keyboard.press("Escape")
     row(page, "sweep 0").get_by_text("good one").wait_for()
-    assert tags_of(mine, "sweep 0", "sweep 1", "sweep 2") == [{"baseline", "good one"}, {"good one", "keep"}, {"keep"}]
+    assert tags_of(mine, "sweep 0", "sweep 1", "sweep 2") == [
+        {"baseline", "good one"},
+        {"good one", "keep"},
+        {"keep"},
+    ]
     press(page, "Undo")
     row(page, "sweep 0").get_by_text("good one").wait_for(state="detached")
     assert tags_of(mine, "sweep 0", "sweep 1") == [{"baseline"}, {"keep"}]

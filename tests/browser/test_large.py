@@ -38,7 +38,7 @@ def first(page: object) -> str:
 def number_in(page: object, line: int) -> float:
     """What stands in the last column of a line."""
     cell = page.locator(f'[data-line="{line}"] [role=gridcell]').last
-    return float(cell.inner_text().replace("−", "-").replace(",", ""))
+    return float(cell.inner_text().replace("\u2212", "-").replace(",", ""))
 
 
 def test_a_hundred_thousand_runs(parameter, shared, wide):

@@ -98,7 +98,9 @@ def test_smoothing_and_logarithmic_axes_change_the_picture(curves, shared, wide)
     reloaded(page)
 
 
-@pytest.mark.parametrize(("option", "x"), [("epoch", "epoch"), ("time of day", "time"), ("accuracy", "metric%3Aaccuracy")])
+@pytest.mark.parametrize(
+    ("option", "x"), [("epoch", "epoch"), ("time of day", "time"), ("accuracy", "metric%3Aaccuracy")]
+)
 def test_another_x(curves, shared, wide, option, x):
     page = wide.go(shared(curves) + LOSS)
     choose(page, "x", option)
@@ -142,7 +144,9 @@ def test_the_legend_hides_shows_and_sorts(curves, shared, wide):
     page.wait_for_url("**sort=-last*")
     last = [float(row[-2]) for row in rows(page)]
     assert last == sorted(last, reverse=True)
-    page.get_by_role("row", name=re.compile("sweep 3.*val")).get_by_role("button", name="only").click(force=True)
+    page.get_by_role("row", name=re.compile("sweep 3.*val")).get_by_role("button", name="only").click(
+        force=True
+    )
     page.get_by_text("7 hidden").wait_for()
     page.locator("tr[data-line]").first.get_by_role("link").click()
     page.get_by_role("tab", name="Overview").wait_for()
@@ -152,7 +156,9 @@ def test_the_cursor_says_values_in_the_legend(curves, shared, wide):
     page = wide.go(shared(curves) + LOSS)
     box = plot(page).bounding_box()
     page.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + box["height"] * 0.5)
-    page.wait_for_function("() => [...document.querySelectorAll('[data-cursor]')].every(e => Number(e.textContent) > 0)")
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('[data-cursor]')].every(e => Number(e.textContent) > 0)"
+    )
 
 
 COMPARE = "compare?q=run.hparams.lr+%21%3D+None"

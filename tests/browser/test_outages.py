@@ -19,13 +19,14 @@ def mine(tmp_path: Path) -> Path:
     return tmp_path / "repo"
 
 
-def test_every_page_of_an_empty_repository_says_something(tmp_path, up, tab):
+def test_every_page_of_an_empty_repository_says_something(tmp_path, up, narrow):
     Repo(tmp_path / "repo", init=True)
     address = up(tmp_path / "repo")
     for path in PATHS:
-        page = tab.go(address + path)
+        page = narrow.go(address + path)
         assert page.get_by_role("alert").count() == 0, path
         assert len(page.locator("main").inner_text()) > 40, path
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
     assert page.get_by_text("No saved views").is_visible()
 
 

@@ -12,7 +12,8 @@ HEADS = "() => [...document.querySelectorAll('[data-head]')].map(e => e.innerTex
 CELLS = """() => [...document.querySelectorAll('[data-line]')].sort((a, b) => a.dataset.line - b.dataset.line)
     .map(line => [...line.querySelectorAll('[role=gridcell]')].slice(1).map(cell => cell.innerText.trim()))"""
 
-WIDTH = """[...document.querySelectorAll('[role=columnheader]')].find(e => e.querySelector('[aria-label="hparams.lr, sort"]'))?.offsetWidth"""
+WIDTH = """[...document.querySelectorAll('[role=columnheader]')]
+    .find(e => e.querySelector('[aria-label="hparams.lr, sort"]'))?.offsetWidth"""
 ANSWERED = "() => document.querySelector('[aria-label=Runs][aria-busy=false]') !== null"
 
 
@@ -90,7 +91,7 @@ def test_columns_are_chosen(repo, shared, wide, others):
     assert heads(page)[-2] == "seed"
     grid = page.get_by_role("grid", name="Runs")
     grid.evaluate("e => e.scrollTo({left: e.scrollWidth})")
-    shown = "document.querySelector('[data-line=\"0\"] [aria-colindex=\"12\"]')?.innerText"
+    shown = 'document.querySelector(\'[data-line="0"] [aria-colindex="12"]\')?.innerText'
     page.wait_for_function(f"() => Number({shown}) > 100")
     same_for_others(page, others)
 

@@ -53,7 +53,7 @@ def test_a_search_says_how_far_it_is_and_stops(talkative, shared, wide):
     page = wide.go(f"{shared(folder)}run/{run}?tab=terminal")
     page.get_by_text(f"line {LINES - 1}", exact=True).wait_for()
     held = []
-    page.route("**/terminal?*", lambda route: held.append(route))  # answers wait until they are let through
+    page.route("**/terminal?*", lambda route: held.append(route))  # noqa: PLW0108 - Playwright wants a function of ours; answers wait until they are let through
     page.get_by_role("searchbox", name="Find in what was printed").fill("needle")
     page.get_by_text("not found in the last 1,000 of 24,000 lines").wait_for()
     let_through(page, held)
