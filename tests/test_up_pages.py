@@ -30,6 +30,7 @@ def page(tmp_path_factory):
     (folder / "assets" / "style-abc.css").write_text("body {}")
     (folder / "figure.html").write_text('<script defer src="./assets/figure-a_B-1.js"></script>')
     (folder / "assets" / "figure-a_B-1.js").write_text("draw()")
+    (folder / "assets" / "streamWorker-a_B-1.js").write_text("listen()")
     (folder / "assets" / "figure-a_B-1.css").write_text("body {}")
     (folder / "assets" / "lone.gz").write_bytes(b"an archive")
     (folder / "linked").symlink_to(folder.parent)
@@ -93,6 +94,13 @@ def test_the_frame_of_a_figure_runs_its_script_and_reaches_nothing(server):
     script = server.get("/assets/figure-a_B-1.js")
     assert script.headers["cross-origin-resource-policy"] == "cross-origin"
     assert (script.headers["x-frame-options"], script.text) == ("DENY", "draw()")
+
+
+def test_the_worker_that_has_the_stream_asks_this_server_and_does_nothing_else(server):
+    policy = server.get("/assets/streamWorker-a_B-1.js").headers["content-security-policy"]
+    assert policy == (
+        "default-src 'none'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
 
 
 FRAME = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors", "sec-fetch-dest": "script"}

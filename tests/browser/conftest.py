@@ -1,5 +1,6 @@
 """A real server, `runstone up` in a process of its own, and a real browser that looks at it."""
 
+import functools
 import json
 import os
 import shutil
@@ -21,6 +22,7 @@ from runstone import Repo
 TOP = Path(__file__).resolve().parents[2]
 PAGE = TOP / "ui" / "runstone_ui" / "page" / "index.html"
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+ARGUMENTS = ["--no-sandbox", "--host-resolver-rules=MAP lab.test 127.0.0.1"]
 SIZES = {"wide": {"width": 1280, "height": 800}, "narrow": {"width": 390, "height": 780}}
 # What a page may say that is no fault of ours: a reply that is not waited for any more as another page is opened.
 ABANDONED = "net::ERR_ABORTED"
@@ -36,45 +38,62 @@ def browser() -> Iterator[object]:
     if not PAGE.exists():
         pytest.skip("the page has not been built: make page")
     with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=where, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=where, args=ARGUMENTS)
         yield browser
         browser.close()
 
 
-@pytest.fixture
-def up(tmp_path: Path) -> Iterator[Callable[..., str]]:
-    """Start `runstone up` on a repository; returns its address. Each ends with the test, and well."""
-    servers: list[subprocess.Popen[str]] = []
+class Servers:
+    """Servers that were started, each a process of its own, with its log in a folder."""
 
-    def start(repo: Path | str, *options: str) -> str:
-        command = [
-            sys.executable,
-            "-m",
-            "runstone",
-            "up",
-            "--repo",
-            str(repo),
-            "--port",
-            "0",
-            "--json",
-            *options,
-        ]
-        with open(tmp_path / f"up-{len(servers)}.log", "w") as log:
-            server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
-        servers.append(server)
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.running: list[tuple[subprocess.Popen[str], Path]] = []
+
+    def start(self, repo: Path | str, *options: str, port: int = 0) -> str:
+        """Start `runstone up` on a repository; returns its address."""
+        command = [sys.executable, "-m", "runstone", "up", "--repo", str(repo), "--port", str(port), "--json"]
+        said_to = self.folder / f"up-{len(self.running)}.log"
+        with said_to.open("w") as log:
+            server = subprocess.Popen([*command, *options], stdout=subprocess.PIPE, stderr=log, text=True)
+        self.running.append((server, said_to))
         assert server.stdout is not None
         said = server.stdout.readline()
-        assert said, (tmp_path / f"up-{len(servers) - 1}.log").read_text()
+        assert said, said_to.read_text()
         return json.loads(said)["address"]
 
-    yield start
-    for number, server in enumerate(servers):
-        server.send_signal(signal.SIGINT)
-        code = server.wait(timeout=30)
-        assert server.stdout is not None
-        server.stdout.close()
-        log = (tmp_path / f"up-{number}.log").read_text()
-        assert (code, "Traceback" in log) == (0, False), log
+    def stop(self) -> None:
+        """End all that run, each of them well."""
+        for server, said_to in self.running:
+            if server.returncode is not None:
+                continue
+            server.send_signal(signal.SIGINT)
+            code = server.wait(timeout=30)
+            assert server.stdout is not None
+            server.stdout.close()
+            assert (code, "Traceback" in said_to.read_text()) == (0, False), said_to.read_text()
+
+
+@pytest.fixture
+def servers(tmp_path: Path) -> Iterator[Servers]:
+    """Servers of one test, that it may stop and start again."""
+    servers = Servers(tmp_path)
+    yield servers
+    servers.stop()
+
+
+@pytest.fixture
+def up(servers: Servers) -> Callable[..., str]:
+    """Start `runstone up` on a repository; returns its address. Each ends with the test, and well."""
+    return servers.start
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., str]]:
+    """Like `up`, but there is one server on a repository for all tests of a module: for those that change nothing."""
+    servers = Servers(tmp_path_factory.mktemp("servers"))
+    yield functools.cache(servers.start)
+    servers.stop()
 
 
 class Looked:
@@ -82,11 +101,11 @@ class Looked:
 
     def __init__(self, browser: object, size: str, colours: str) -> None:
         self.context = browser.new_context(
-            viewport=SIZES[size], color_scheme=colours, reduced_motion="reduce"
+            viewport=SIZES[size], color_scheme=colours, reduced_motion="reduce", has_touch=size == "narrow"
         )
         self.context.grant_permissions(["clipboard-read", "clipboard-write"])
         self.page = self.context.new_page()
-        self.page.set_default_timeout(30_000)
+        self.page.set_default_timeout(int(os.environ.get("RUNSTONE_PATIENCE", "30")) * 1000)
         self.wrong: list[str] = []
         self.expected: list[str] = []  # parts of what may go wrong
         self.home = ""
@@ -149,6 +168,12 @@ def tab(browser: object, request: pytest.FixtureRequest) -> Iterator[Looked]:
 def wide(browser: object) -> Iterator[Looked]:
     """A wide tab."""
     yield from _opened(browser, "wide", "light")
+
+
+@pytest.fixture
+def narrow(browser: object) -> Iterator[Looked]:
+    """A narrow tab, as on a telephone: it has no mouse, and is touched."""
+    yield from _opened(browser, "narrow", "dark")
 
 
 def _opened(browser: object, size: str, colours: str) -> Iterator[Looked]:

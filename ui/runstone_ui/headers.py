@@ -10,6 +10,9 @@ Headers = list[tuple[bytes, bytes]]
 NOTHING = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 SANDBOXED = f"sandbox; {NOTHING}"
 
+# The worker that has the stream for several tabs asks this server, and does nothing else.
+STREAM_WORKER = NOTHING.replace(";", "; connect-src 'self';", 1)
+
 # What a figure asks for is drawn in a frame that has no origin: it runs its one script, and reaches nothing.
 FIGURE = (
     "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; img-src data: blob:; connect-src 'none'; "

@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from runstone_writer.layout import is_safe_hash
 
-from .headers import FIGURE, page_policy
+from .headers import FIGURE, STREAM_WORKER, page_policy
 
 ROUTES = (
     "/", "/runs", "/metrics", "/compare", "/images", "/audios", "/texts", "/figures", "/distributions", "/views",
@@ -27,6 +27,7 @@ LARGEST = 64 * 1024 * 1024  # bytes of a file of the page
 _RUN = "/run/"
 _FIGURE = "/figure.html"
 _FIGURE_SCRIPT = re.compile(r"/assets/figure-[A-Za-z0-9_-]+\.js")
+_STREAM_WORKER = re.compile(r"/assets/streamWorker-[A-Za-z0-9_-]+\.js")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _REFUSED = re.compile(r";\s*q=0(?:\.0*)?\s*$")
 _PACKED = {"br": ".br", "gzip": ".gz"}
@@ -123,7 +124,7 @@ def _sent(file: _File, path: str, accepted: str) -> Response:
     headers = {
         "cache-control": FOREVER if path.startswith("/assets/") else "no-cache",
         "vary": "accept-encoding",
-        **_frame_headers(path),
+        **_own_headers(path),
     }
     taken = {
         coding.partition(";")[0].strip() for coding in accepted.split(",") if not _REFUSED.search(coding)
@@ -136,12 +137,14 @@ def _sent(file: _File, path: str, accepted: str) -> Response:
     raise AssertionError("a file has its own bytes")
 
 
-def _frame_headers(path: str) -> dict[str, str]:
-    """Return what the frame of figures and its script have in place of the headers of all replies."""
+def _own_headers(path: str) -> dict[str, str]:
+    """Return what the frame of figures, its script and the worker have in place of the headers of all replies."""
     if path == _FIGURE:
         return {"content-security-policy": FIGURE, "x-frame-options": "SAMEORIGIN"}
     if _FIGURE_SCRIPT.fullmatch(path):
         return {"cross-origin-resource-policy": "cross-origin"}  # what has no origin is of another site
+    if _STREAM_WORKER.fullmatch(path):
+        return {"content-security-policy": STREAM_WORKER}
     return {}
 
 

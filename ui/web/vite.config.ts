@@ -4,7 +4,9 @@ import { defineConfig } from "vite";
 // Addresses in the page are relative to <base href>, which the server fills in: one build serves any base path.
 export default defineConfig({
   base: "./",
-  plugins: [react()],
+  // JSX is made by legible/jsx-runtime, which shows signs that are not seen.
+  plugins: [react({ jsxImportSource: "legible" })],
+  resolve: { alias: { legible: decodeURIComponent(new URL("./src/legible", import.meta.url).pathname) } },
   build: {
     outDir: "../runstone_ui/page",
     emptyOutDir: true,

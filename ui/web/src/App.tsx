@@ -12,7 +12,7 @@ import {
   Table2,
   Tally5,
 } from "lucide-react";
-import { type ComponentType, lazy, Suspense } from "react";
+import { type ComponentType, lazy, Suspense, useEffect } from "react";
 import { Link, Redirect, Route, Switch, useLocation } from "wouter";
 import styles from "./App.module.css";
 import { useLive } from "./api/live";
@@ -42,6 +42,13 @@ const PAGES: { path: string; title: string; icon: ComponentType<{ size?: number 
 
 export function App() {
   const [path] = useLocation();
+  // a run's page says its own
+  const title = path.startsWith("/run/")
+    ? undefined
+    : (PAGES.find(({ path: of }) => of === path)?.title ?? "No such page");
+  useEffect(() => {
+    document.title = title === undefined ? "Runstone" : `${title} · Runstone`;
+  }, [title]);
   return (
     <div className={styles.app}>
       <a className={styles.skip} href="#main">
@@ -57,6 +64,7 @@ export function App() {
         ))}
       </nav>
       <main className={styles.main} id="main" tabIndex={-1}>
+        {title && <h1 className="visually-hidden">{title}</h1>}
         <Boundary key={path}>
           <Suspense fallback={<Loading what="the page" />}>
             <Switch>

@@ -3,9 +3,8 @@
 import { useEffect, useSyncExternalStore } from "react";
 import { address } from "./client";
 import { Sharing, type Told } from "./sharing";
+import { listenTo } from "./stream";
 import type { LiveChange } from "./types";
-
-const AGAIN_MILLISECONDS = 5000;
 
 export interface Live {
   /** Whether the server is heard. */
@@ -38,40 +37,42 @@ function heard(change: LiveChange | null, isNews: boolean): void {
   if (isNews) for (const listener of listeners) listener(change);
 }
 
-/** Begin to listen: over a stream of this tab, or over that of another tab for as long as that is open. */
+/** Begin to listen: over one stream for all tabs of this browser, wherever it can be shared. */
 function listen(): void {
   if (sharing !== null) return;
   const name = address("live");
-  // There are locks only where the page came over HTTPS or from this machine; elsewhere each tab has its own stream.
+  // There are locks only where the page came over HTTPS or from this machine.
   const locks = (navigator as { locks?: LockManager }).locks;
   const channel = locks === undefined ? null : new BroadcastChannel(name);
   const tab = new Sharing((told) => channel?.postMessage(told), heard);
   sharing = tab;
+  const lead = () => {
+    tab.lead();
+    listenTo(name, (told) => tab.streamed(told));
+  };
   if (locks === undefined || channel === null) {
-    open(tab);
+    if (!worked(name, tab, lead)) lead();
     return;
   }
   channel.addEventListener("message", (event: MessageEvent<Told>) => tab.received(event.data));
   tab.ask();
   const asLongAsTheTabIsOpen = () => {
-    tab.lead();
-    open(tab);
+    lead();
     return new Promise<never>(() => {});
   };
-  locks.request(name, asLongAsTheTabIsOpen).catch(() => open(tab));
+  locks.request(name, asLongAsTheTabIsOpen).catch(lead);
 }
 
-/** Open the stream. The browser connects again by itself when the connection is lost, but not after a refusal. */
-function open(tab: Sharing): void {
-  const source = new EventSource(address("live"));
-  const told = (kind: "hello" | "changed") => (event: MessageEvent<string>) =>
-    tab.streamed({ kind, change: JSON.parse(event.data) as LiveChange });
-  source.addEventListener("hello", told("hello"));
-  source.addEventListener("changed", told("changed"));
-  source.addEventListener("error", () => {
-    tab.streamed({ kind: "lost" });
-    if (source.readyState === EventSource.CLOSED) window.setTimeout(() => open(tab), AGAIN_MILLISECONDS);
-  });
+/** Listen to a worker that has the stream for all tabs; false where the browser has none, such as on a telephone. */
+function worked(name: string, tab: Sharing, otherwise: () => void): boolean {
+  if (!("SharedWorker" in window)) return false;
+  const worker = new SharedWorker(new URL("./streamWorker.ts", import.meta.url), { type: "module", name });
+  worker.addEventListener("error", otherwise, { once: true });
+  worker.port.addEventListener("message", (event: MessageEvent<Told>) => tab.received(event.data));
+  worker.port.start();
+  // a page that the browser keeps, to go back to, goes on listening
+  window.addEventListener("pagehide", ({ persisted }) => !persisted && worker.port.postMessage(null));
+  return true;
 }
 
 function subscribe(watcher: () => void): () => void {

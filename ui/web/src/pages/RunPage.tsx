@@ -1,6 +1,7 @@
 // The page of one run: what it is above, and what it holds in tabs.
 
 import { useQuery } from "@tanstack/react-query";
+import { useEffect } from "react";
 import { useAddress } from "../address";
 import { get } from "../api/client";
 import type { RunDetails } from "../api/types";
@@ -8,6 +9,7 @@ import { Boundary } from "../components/Boundary";
 import { useRefresh } from "../components/detail/refresh";
 import { type Tab, Tabs } from "../components/detail/Tabs";
 import { Failure, Loading } from "../components/States";
+import { legible } from "../legible/legible";
 import { Artifacts } from "./run/Artifacts";
 import { Events } from "./run/Events";
 import { Header } from "./run/Header";
@@ -27,6 +29,10 @@ export default function RunPage({ hash }: { hash: string }) {
     queryKey: ["run", hash, "details"],
     queryFn: ({ signal }) => get<RunDetails>(`runs/${encodeURIComponent(hash)}`, {}, signal),
   });
+  const title = run.data?.name || hash.slice(0, 12);
+  useEffect(() => {
+    document.title = `${legible(title)} · Runstone`;
+  }, [title]);
   // what was here a moment ago may have been deleted: then the error counts, and not what is remembered
   if (run.error !== null && isMissing(run.error))
     return <MissingRun hash={hash} error={run.error} wasHere={run.data !== undefined} />;

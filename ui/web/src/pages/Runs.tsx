@@ -29,7 +29,7 @@ import { useColumnModel } from "./runs/model";
 import styles from "./runs/Runs.module.css";
 import { SelectionBar } from "./runs/SelectionBar";
 import { SideBySide } from "./runs/SideBySide";
-import { edited, NOTHING, refreshed, type Selection } from "./runs/selection";
+import { edited, NOTHING, refreshed, type Selection, type Whole } from "./runs/selection";
 import { Table } from "./runs/Table";
 import { Toast } from "./runs/Toast";
 import { type Listing, useListing } from "./runs/useListing";
@@ -65,6 +65,7 @@ function Page({ byDefault }: { byDefault: readonly string[] }) {
   const [widths, setWidths] = useWidths();
   const [room, setRoom] = useState(0);
   const [selection, setSelection] = useState<Selection>(NOTHING);
+  const [whole, setWhole] = useState<Whole | null>(null);
   const [isSideBySide, setSideBySide] = useState(false);
   const [onlyDiffering, setOnlyDiffering] = useState(false);
 
@@ -82,6 +83,7 @@ function Page({ byDefault }: { byDefault: readonly string[] }) {
     useCallback(
       (done, edit) => {
         setSelection((old) => edited(old, done, edit));
+        setWhole(null); // it may be another query that they match now
         refresh();
         void client.invalidateQueries({ queryKey: ["side by side"] });
         void client.invalidateQueries({ queryKey: ["names"] });
@@ -105,7 +107,7 @@ function Page({ byDefault }: { byDefault: readonly string[] }) {
   const scroller = useRef<HTMLDivElement>(null);
   const hands = handsOf({
     ...{ ids, pinned, sorting, change, setIds, setPinned, setWidths },
-    ...{ listing, setSelection, edits, navigate, scroller },
+    ...{ query, listing, setSelection, setWhole, edits, navigate, scroller },
   });
   // another question is read from its beginning
   // biome-ignore lint/correctness/useExhaustiveDependencies: what makes it another
@@ -206,6 +208,7 @@ function Page({ byDefault }: { byDefault: readonly string[] }) {
       {selection.size > 0 && (
         <SelectionBar
           selection={selection}
+          whole={whole}
           clear={() => setSelection(NOTHING)}
           edits={edits}
           isReadOnly={project?.read_only ?? true}

@@ -8,11 +8,14 @@ import { get, post } from "../api/client";
 import type { View } from "../api/types";
 import { showAge, showTime } from "../api/values";
 import { useProject } from "../components/query/names";
+import { useRefresh } from "../components/refresh/useRefresh";
 import { Empty, Failure, Loading } from "../components/States";
 import type { Notice } from "./runs/edits";
 import { Toast } from "./runs/Toast";
 import styles from "./Views.module.css";
 import { described } from "./views/address";
+
+const PAUSE = 1000;
 
 export default function Views() {
   const client = useQueryClient();
@@ -23,6 +26,8 @@ export default function Views() {
     queryFn: ({ signal }) => get<{ views: View[] }>("views", {}, signal),
     staleTime: 0,
   });
+  const refresh = () => client.invalidateQueries({ queryKey: ["views"] });
+  useRefresh(() => PAUSE, refresh); // a change does not say that it is about views
   const act = async (path: string, body: unknown, done: Notice) => {
     try {
       await post(path, body);
@@ -30,7 +35,7 @@ export default function Views() {
     } catch (failure) {
       setNotice({ text: failure instanceof Error ? failure.message : String(failure), isBad: true });
     }
-    await client.invalidateQueries({ queryKey: ["views"] });
+    await refresh();
   };
   const remove = ({ id, name, address }: View) =>
     act(
@@ -60,7 +65,7 @@ export default function Views() {
         </Empty>
       ) : (
         <>
-          <h1>Saved views</h1>
+          <h2>Saved views</h2>
           <ul className={styles.list}>
             {data.views.map((view) => (
               <Item

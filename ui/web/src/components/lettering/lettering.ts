@@ -1,7 +1,10 @@
 // Texts on a canvas.
 
+import { legible } from "../../legible/legible";
+
 /** A text that is cut where it would be too wide. */
-export function cut(context: CanvasRenderingContext2D, text: string, width: number): string {
+export function cut(context: CanvasRenderingContext2D, written: string, width: number): string {
+  const text = legible(written);
   if (context.measureText(text).width <= width) return text;
   let [low, high] = [0, text.length];
   while (low < high) {

@@ -16,9 +16,10 @@ import { defaultKeymap, history, historyKeymap } from "@codemirror/commands";
 import { pythonLanguage } from "@codemirror/lang-python";
 import { bracketMatching, HighlightStyle, syntaxHighlighting } from "@codemirror/language";
 import { EditorState, type Extension, Prec } from "@codemirror/state";
-import { EditorView, keymap, placeholder } from "@codemirror/view";
+import { EditorView, highlightSpecialChars, keymap, placeholder } from "@codemirror/view";
 import { tags } from "@lezer/highlight";
 import type { Kind, Names } from "../../api/types";
+import { legible } from "../../legible/legible";
 import { type Offer, type Offers, offersAt } from "./completion";
 
 /** What the editor asks of the page around it; read anew at each key. */
@@ -101,7 +102,13 @@ const completions = new WeakMap<readonly Offer[], Completion[]>();
 
 function completion(offer: Offer): Completion {
   const { label, detail, sort: type, boost } = offer;
-  return { label, type, ...(detail ? { detail } : {}), ...(boost ? { boost } : {}) };
+  return {
+    label,
+    displayLabel: legible(label),
+    type,
+    ...(detail ? { detail: legible(detail) } : {}),
+    ...(boost ? { boost } : {}),
+  };
 }
 
 /** The offers as CodeMirror wants them; those of a long list are made once. */
@@ -149,6 +156,8 @@ function source(hands: () => EditorHands) {
 }
 
 function accept(view: EditorView): boolean {
+  // a moment before the list is there Tab does nothing: it would leave, and what is typed next would press a button
+  if (completionStatus(view.state) === "pending") return true;
   if (completionStatus(view.state) !== "active") return false;
   if (selectedCompletion(view.state) === null) moveCompletionSelection(true)(view);
   return acceptCompletion(view);
@@ -212,12 +221,15 @@ export function queryExtensions(
     EditorView.cspNonce.of(nonce),
     keys(hands),
     history(),
+    highlightSpecialChars(),
     pythonLanguage,
     bracketMatching(),
     closeBrackets(),
     autocompletion({
       override: [source(hands)],
       selectOnOpen: false,
+      // nothing is taken unless it was chosen, so there is no key to be guarded against
+      interactionDelay: 0,
       icons: false,
       maxRenderedOptions: 80,
       activateOnTypingDelay: 60,

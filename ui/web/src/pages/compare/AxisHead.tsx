@@ -128,7 +128,7 @@ function Menu({
       style={{ left }}
       onKeyDown={(event) => event.key === "Escape" && onOpen(false)}
     >
-      <h3>{name}</h3>
+      <h2>{name}</h2>
       <div className={styles.row}>
         <button type="button" onClick={() => onMove(-1)} aria-label="Move to the left">
           <ArrowLeft size={14} aria-hidden />

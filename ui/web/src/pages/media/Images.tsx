@@ -177,7 +177,7 @@ function ImageGrid({ grid, size, onOpen }: GridProps) {
 
 function RowHead({ row, width }: { row: GridRow; width: number }) {
   return (
-    <h3 className={styles.labels} style={{ maxWidth: width }}>
+    <h2 className={styles.labels} style={{ maxWidth: width }}>
       {row.labels
         .filter(({ text }) => text !== "")
         .map(({ key, text, run }) => (
@@ -195,7 +195,7 @@ function RowHead({ row, width }: { row: GridRow; width: number }) {
           </span>
         ))}
       <span className={styles.key}>{row.count.toLocaleString("en-US")}</span>
-    </h3>
+    </h2>
   );
 }
 

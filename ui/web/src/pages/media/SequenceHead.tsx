@@ -8,13 +8,13 @@ export function SequenceHead({ sequence }: { sequence: Head }) {
   const context = showContext(sequence.context);
   const run = sequence.run_name || sequence.run;
   return (
-    <h3 className={styles.head} title={`${sequence.name} ${context} · ${run}`}>
+    <h2 className={styles.head} title={`${sequence.name} ${context} · ${run}`}>
       <bdi className={styles.name}>{sequence.name}</bdi>
       {context && <bdi className={styles.context}>{context}</bdi>}
       <Link href={`/run/${encodeURIComponent(sequence.run)}`}>
         <bdi>{run}</bdi>
       </Link>
       {sequence.status === "running" && <span className={styles.live}>running</span>}
-    </h3>
+    </h2>
   );
 }

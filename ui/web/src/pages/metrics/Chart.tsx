@@ -111,7 +111,7 @@ export const Chart = memo(function Chart(props: ChartProps) {
   return (
     <figure className={styles.chart}>
       <figcaption className={styles.head}>
-        <h3 title={panel.title}>{panel.title}</h3>
+        <h2 title={panel.title}>{panel.title}</h2>
         <Chips lines={lines} all={panel.lines.length} outside={yRange ? 0 : fitted.outside} look={look} />
         <span className={styles.spring} />
         {zoomed && (

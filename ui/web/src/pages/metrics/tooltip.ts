@@ -1,5 +1,6 @@
 // What stands beside the cursor.
 
+import { legible } from "../../legible/legible";
 import styles from "./Chart.module.css";
 
 export interface Remark {
@@ -22,12 +23,12 @@ export class Tooltip {
     const head = document.createElement("strong");
     const swatch = document.createElement("i");
     swatch.style.background = colour;
-    head.append(swatch, title);
+    head.append(swatch, legible(title));
     const list = document.createElement("dl");
     for (const [name, value] of rows) {
       const [term, text] = [document.createElement("dt"), document.createElement("dd")];
-      term.textContent = name;
-      text.textContent = value;
+      term.textContent = legible(name);
+      text.textContent = legible(value);
       list.append(term, text);
     }
     this.element.replaceChildren(head, list);

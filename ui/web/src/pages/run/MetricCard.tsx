@@ -27,12 +27,12 @@ export function MetricCard({
   const { summary } = sequence;
   return (
     <article className={styles.card}>
-      <h3 className={styles.title} title={`${title} ${context}`}>
+      <h2 className={styles.title} title={`${title} ${context}`}>
         <Link href={`/metrics?q=${encodeURIComponent(query)}`}>
           <bdi>{title}</bdi>
         </Link>
         {context && <bdi className={styles.context}>{context}</bdi>}
-      </h3>
+      </h2>
       <div className={styles.chart}>
         {curve.error ? (
           <p className={styles.error} role="alert" title={curve.error.message}>

@@ -33,32 +33,35 @@ export function MissingRun({ hash, error, wasHere }: { hash: string; error: unkn
     }
   };
   return (
-    <Empty title={isDeleted ? "This run was deleted" : "There is no such run"}>
-      <code className={styles.hash}>{hash}</code>
-      <p className={styles.words}>
-        {isDeleted
-          ? "Nothing shows it any more. Everything in it is still there until `runstone gc` takes it away: a week after the " +
-            "deletion at the earliest."
-          : "The hash may be mistyped, or of another repository. If the run was deleted, it can be brought back as long as " +
-            "`runstone gc` has not taken it away."}
-      </p>
-      <div className={styles.missing}>
-        {readOnly ? (
-          <code>runstone runs restore {hash}</code>
-        ) : (
-          <button
-            type="button"
-            data-kind={isDeleted ? "main" : undefined}
-            onClick={restore}
-            disabled={isBusy}
-          >
-            <ArchiveRestore size={14} aria-hidden />
-            {isBusy ? "Restoring…" : isDeleted ? "Undo the deletion" : "Restore it, if it was deleted"}
-          </button>
-        )}
-        <Link href="/runs">To the runs</Link>
-      </div>
-      {failure !== null && <Failure error={failure} />}
-    </Empty>
+    <>
+      <h1 className="visually-hidden">Run {hash}</h1>
+      <Empty title={isDeleted ? "This run was deleted" : "There is no such run"}>
+        <code className={styles.hash}>{hash}</code>
+        <p className={styles.words}>
+          {isDeleted
+            ? "Nothing shows it any more. Everything in it is still there until `runstone gc` takes it away: a week after the " +
+              "deletion at the earliest."
+            : "The hash may be mistyped, or of another repository. If the run was deleted, it can be brought back as long as " +
+              "`runstone gc` has not taken it away."}
+        </p>
+        <div className={styles.missing}>
+          {readOnly ? (
+            <code>runstone runs restore {hash}</code>
+          ) : (
+            <button
+              type="button"
+              data-kind={isDeleted ? "main" : undefined}
+              onClick={restore}
+              disabled={isBusy}
+            >
+              <ArchiveRestore size={14} aria-hidden />
+              {isBusy ? "Restoring…" : isDeleted ? "Undo the deletion" : "Restore it, if it was deleted"}
+            </button>
+          )}
+          <Link href="/runs">To the runs</Link>
+        </div>
+        {failure !== null && <Failure error={failure} />}
+      </Empty>
+    </>
   );
 }

@@ -16,13 +16,17 @@ import { Copy } from "../../components/detail/Copy";
 import { saveText } from "../../components/detail/clipboard";
 import { Empty, Failure, Loading } from "../../components/States";
 import { stripped, stylesOf } from "./ansi";
-import { find, type Hit } from "./lines";
+import { find, type Hit, type Lines } from "./lines";
 import styles from "./Terminal.module.css";
 import { TerminalLine } from "./TerminalLine";
 import { useTerminal } from "./terminal";
 
+/** How many lines are searched before one is asked. */
+const AT_ONCE = 100_000;
+
 export function Terminal({ run }: { run: RunDetails }) {
-  const { have, isLoading, error, loadEarlier, loadAll } = useTerminal(run.hash);
+  const { have, isLoading, error, loadEarlier, loadBack, loadAll } = useTerminal(run.hash);
+  const [most, setMost] = useState(AT_ONCE); // lines that are searched
   const [words, setWords] = useState("");
   const [at, setAt] = useState(-1); // of the hit that is shown; none yet
   const [wraps, setWraps] = useState(true);
@@ -55,10 +59,15 @@ export function Terminal({ run }: { run: RunDetails }) {
     else if (wasPrepended && scroll.current) scroll.current.scrollTop += added * 19;
   }, [lines, follows, virtual]);
 
-  // searched is all that was printed, and not what happens to be loaded
+  // searched is what was printed, and not what happens to be loaded: the last lines first, and so many before one is asked
   useEffect(() => {
-    if (wanted) void loadAll();
-  }, [wanted, loadAll]);
+    if (!wanted) return;
+    let isOn = true;
+    void loadBack(({ lines: found }) => isOn && found.length < most);
+    return () => {
+      isOn = false;
+    };
+  }, [wanted, most, loadBack]);
   const show = (index: number) => {
     const hit = hits[index];
     if (hit === undefined) return;
@@ -123,13 +132,18 @@ export function Terminal({ run }: { run: RunDetails }) {
         </button>
         <span className={styles.said} role="status">
           {wanted
-            ? isLoading && !have.fromStart
-              ? `searching all ${have.total.toLocaleString("en-US")} lines…`
-              : hits.length
-                ? `${current < 0 ? "" : `${(current + 1).toLocaleString("en-US")} of `}${hits.length.toLocaleString("en-US")} found`
-                : "not found"
+            ? foundIn(have, hits.length, current)
             : `${have.total.toLocaleString("en-US")} ${have.total === 1 ? "line" : "lines"}`}
         </span>
+        {wanted && !have.fromStart && (
+          <button
+            type="button"
+            onClick={() => setMost(lines.length < most ? 0 : lines.length + AT_ONCE)}
+            title={lines.length < most ? "Search no further" : "Search the lines before as well"}
+          >
+            {lines.length < most ? "Stop" : "Search on"}
+          </button>
+        )}
         <span className={styles.spring} />
         <button
           type="button"
@@ -194,6 +208,15 @@ export function Terminal({ run }: { run: RunDetails }) {
       )}
     </section>
   );
+}
+
+/** What was found, and in which lines if not in all. */
+function foundIn({ lines, total, fromStart }: Lines, count: number, current: number): string {
+  const number = (value: number) => value.toLocaleString("en-US");
+  const found = count
+    ? `${current < 0 ? "" : `${number(current + 1)} of `}${number(count)} found`
+    : "not found";
+  return fromStart ? found : `${found} in the last ${number(lines.length)} of ${number(total)} lines`;
 }
 
 function grouped(hits: Hit[]): Map<number, Hit[]> {

@@ -9,6 +9,8 @@ import { earlier, fetched, joined, type Line, type Lines, lastPage, later, NONE,
 
 const PAGE = 1000;
 const LARGE = 10_000;
+/** A page while one searches: small enough that it is seen to go on, and can be stopped. */
+const SEARCHED = 5_000;
 
 export interface Terminal {
   have: Lines;
@@ -16,6 +18,8 @@ export interface Terminal {
   error: unknown;
   /** Fetch the page before what is at hand. */
   loadEarlier: () => Promise<void>;
+  /** Fetch page after page of what stands before, as long as `goesOn` says so, to the beginning. */
+  loadBack: (goesOn: (have: Lines) => boolean) => Promise<void>;
   /** Fetch everything before what is at hand, and give all lines. */
   loadAll: () => Promise<readonly Line[]>;
 }
@@ -102,11 +106,23 @@ export function useTerminal(hash: string): Terminal {
       }),
     [enqueue, loadPage],
   );
+  const loadBack = useCallback(
+    async (goesOn: (have: Lines) => boolean) => {
+      let isMore = true;
+      while (isMore) {
+        isMore = false; // and stays so where a page could not be had
+        await enqueue(async () => {
+          isMore = goesOn(now.current) && (await loadPage(SEARCHED));
+        });
+      }
+    },
+    [enqueue, loadPage],
+  );
   const loadAll = useCallback(async () => {
     await enqueue(async () => {
       await loadPage(Number.MAX_SAFE_INTEGER);
     });
     return now.current.lines;
   }, [enqueue, loadPage]);
-  return { have, isLoading, error, loadEarlier, loadAll };
+  return { have, isLoading, error, loadEarlier, loadBack, loadAll };
 }

@@ -12,13 +12,9 @@ import styles from "./Table.module.css";
 const SHOWN = 300;
 const IN_TITLE = 2000;
 
-/** As much of a text as is of use in one line; signs that turn others around are written out. */
+/** As much of a text as is of use in one line. */
 function cut(text: string, most: number): string {
-  const short = text.length > most ? `${text.slice(0, most)}…` : text;
-  return short.replace(
-    /[\u202a-\u202e\u2066-\u2069]/g,
-    (sign) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
+  return text.length > most ? `${text.slice(0, most)}…` : text;
 }
 
 export function Value({ value }: { value: Tagged | undefined }) {

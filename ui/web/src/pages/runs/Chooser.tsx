@@ -57,7 +57,7 @@ function Choice({ ids, pinned, names, setIds, setPinned }: ChooserProps) {
     <div className={styles.chooser}>
       <section>
         <header>
-          <h3>Shown</h3>
+          <h2>Shown</h2>
           <button type="button" data-kind="quiet" onClick={() => setIds(null)}>
             As at first
           </button>
@@ -125,13 +125,13 @@ function Choice({ ids, pinned, names, setIds, setPinned }: ChooserProps) {
           data-first
         />
         <div className={styles.options}>
-          {builtIn.shown.length > 0 && <h3>Of every run</h3>}
+          {builtIn.shown.length > 0 && <h2>Of every run</h2>}
           {builtIn.shown.map((id) => option(id, columnOf(id).title))}
-          <h3>Parameters</h3>
+          <h2>Parameters</h2>
           {params.shown.map((id) => option(id, titleOf(id)))}
           <More more={params.more} none={params.shown.length === 0} />
           <header>
-            <h3>Metrics</h3>
+            <h2>Metrics</h2>
             <select
               value={summary}
               onChange={(event) => setSummary(event.target.value)}

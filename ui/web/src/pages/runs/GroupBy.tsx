@@ -22,7 +22,7 @@ export function GroupBy({ by, names, setBy }: GroupByProps) {
   return (
     <span className={styles.pair}>
       <Popover
-        label={by === null ? "Group the runs" : `Grouped by ${by}`}
+        label={by === null ? "Group the runs" : `Grouped by ${titleOfOrder(by)}`}
         pressed={by !== null}
         button={
           <>

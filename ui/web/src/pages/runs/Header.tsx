@@ -126,7 +126,15 @@ export function Header({ placed, number, sorting, model, hands, isRight, isStop,
         {(close) => <ColumnMenu placed={placed} hands={hands} close={close} />}
       </Popover>
       {/* for pointers; keys do the same on the name, and the menu */}
-      <span className={styles.edge} onMouseDown={resize} onTouchStart={resize} aria-hidden />
+      <span
+        className={styles.edge}
+        onMouseDown={(event) => {
+          event.preventDefault(); // else a quick pull drags the head that has come under the pointer
+          resize?.(event);
+        }}
+        onTouchStart={resize}
+        aria-hidden
+      />
     </div>
   );
 }

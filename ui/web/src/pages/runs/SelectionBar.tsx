@@ -16,10 +16,11 @@ import { Link } from "wouter";
 import { Popover } from "../../components/popover/Popover";
 import { type Edits, runs } from "./edits";
 import styles from "./Runs.module.css";
-import { MOST_IN_A_QUERY, queryFor, type Selection, tagsOf } from "./selection";
+import { MOST_IN_A_QUERY, type Selection, searchFor, tagsOf, type Whole } from "./selection";
 
 interface SelectionBarProps {
   selection: Selection;
+  whole: Whole | null;
   clear: () => void;
   edits: Edits;
   isReadOnly: boolean;
@@ -28,9 +29,9 @@ interface SelectionBarProps {
 }
 
 export function SelectionBar(props: SelectionBarProps) {
-  const { selection, clear, isReadOnly, isSideBySide, setSideBySide } = props;
-  const query = queryFor(selection);
-  const search = query === null ? null : `?${new URLSearchParams({ q: query })}`;
+  const { selection, whole, clear, isReadOnly, isSideBySide, setSideBySide } = props;
+  const parameters = searchFor(selection, whole);
+  const search = parameters && `?${parameters}`;
   return (
     <div className={styles.selection} role="toolbar" aria-label="The selected runs">
       <button
@@ -55,6 +56,11 @@ export function SelectionBar(props: SelectionBarProps) {
         icon={<ChartScatter size={14} aria-hidden />}
         text="Compare these"
       />
+      {search === null && (
+        <span className={styles.small}>
+          A query can name {MOST_IN_A_QUERY} runs, or be the one that matches all: select those.
+        </span>
+      )}
       <button
         type="button"
         disabled={selection.size < 2}
@@ -87,7 +93,7 @@ function Leading({
 }) {
   if (search === null)
     return (
-      <button type="button" disabled title={`One query can name ${MOST_IN_A_QUERY} runs at most`}>
+      <button type="button" disabled>
         {icon}
         {text}
       </button>
@@ -195,7 +201,17 @@ function TagForm({ selection, edits }: { selection: Selection; edits: Edits }) {
   const add = async (event: FormEvent) => {
     event.preventDefault();
     const text = tag.trim();
-    const done = await edits.apply(hashes, { edit: { add_tags: [text] }, done: `tagged “${text}”` });
+    // those that bear it already keep it when this is undone
+    const others = [...selection.values()].filter(({ tags }) => !tags.includes(text)).map(({ hash }) => hash);
+    if (others.length === 0) {
+      edits.say({ text: `All of them are tagged “${text}” already.` });
+      return setTag("");
+    }
+    const done = await edits.apply(others, {
+      edit: { add_tags: [text] },
+      done: `tagged “${text}”`,
+      back: { remove_tags: [text] },
+    });
     if (done.length > 0) setTag("");
   };
   return (

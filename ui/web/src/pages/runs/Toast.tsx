@@ -21,6 +21,11 @@ export function Toast({ notice, dismiss }: { notice: Notice; dismiss: () => void
           Undo
         </button>
       )}
+      {notice.stop && (
+        <button type="button" onClick={notice.stop}>
+          Stop
+        </button>
+      )}
       <button type="button" data-kind="quiet" onClick={dismiss} aria-label="Dismiss">
         <X size={14} aria-hidden />
       </button>

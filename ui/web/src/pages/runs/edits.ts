@@ -10,14 +10,20 @@ export interface Notice {
   note?: string | undefined;
   isBad?: boolean;
   undo?: (() => void) | undefined;
+  /** Ends what is under way. */
+  stop?: (() => void) | undefined;
 }
 
-/** As many runs as fit into one body of 1 MiB, with room to spare. */
-const AT_ONCE = 5_000;
+/** As many runs as the server changes at once: each change is made durable. */
+const AT_ONCE = 1_000;
 
-async function sent(runs: readonly string[], change: Omit<Edit, "runs">): Promise<EditReply> {
+async function sent(
+  runs: readonly string[],
+  change: Omit<Edit, "runs">,
+  goesOn: (sent: number) => boolean,
+): Promise<EditReply> {
   const all: EditReply = { done: [], failed: {} };
-  for (let first = 0; first < runs.length; first += AT_ONCE) {
+  for (let first = 0; first < runs.length && goesOn(first); first += AT_ONCE) {
     const reply = await post<EditReply>("edit", { runs: runs.slice(first, first + AT_ONCE), ...change });
     all.done.push(...reply.done);
     Object.assign(all.failed, reply.failed);
@@ -65,14 +71,26 @@ export function useEdits(changed: (done: readonly string[], edit: Omit<Edit, "ru
       setIsBusy(true);
       let reached: readonly string[] = [];
       try {
-        const reply = await sent(hashes, edit);
+        let isStopped = false;
+        const stop = () => {
+          isStopped = true;
+        };
+        const goesOn = (count: number) => {
+          const text = `${count.toLocaleString("en-US")} of ${runs(hashes.length)} ${done} so far.`;
+          if (hashes.length > AT_ONCE && !isStopped) setNotice({ text, stop });
+          return !isStopped;
+        };
+        const reply = await sent(hashes, edit, goesOn);
         reached = reply.done;
-        const why = failures(reply.failed);
+        const left = hashes.length - reply.done.length - Object.keys(reply.failed).length;
+        const why = [failures(reply.failed), left > 0 ? `It was stopped before ${runs(left)}.` : undefined]
+          .filter(Boolean)
+          .join(" ");
         const undo = () => void apply(reply.done, { edit: back ?? {}, done: "as before" });
         setNotice({
           text: `${runs(reply.done.length)} ${done}.`,
           note: [note, why].filter(Boolean).join(" ") || undefined,
-          isBad: why !== undefined,
+          isBad: why !== "",
           undo: back && reply.done.length > 0 ? undo : undefined,
         });
         return reached;

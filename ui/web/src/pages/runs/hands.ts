@@ -3,7 +3,7 @@
 import type { Changes } from "../../address";
 import { type Column, movedBy, movedTo, type Sorting, sortChanges } from "./columns";
 import type { Edits } from "./edits";
-import { added, NOTHING, type Selection, toggled } from "./selection";
+import { added, NOTHING, type Selection, toggled, type Whole } from "./selection";
 import type { TableHands } from "./Table";
 import type { Listing } from "./useListing";
 import { NARROWEST, WIDEST, type Widths } from "./widths";
@@ -17,23 +17,27 @@ interface HandsOptions {
   setPinned: (ids: readonly string[]) => void;
   setWidths: (next: (old: Widths) => Widths) => void;
   listing: Listing;
+  /** The query of the runs, all of which were just selected: how many it has; null when others were. */
+  setWhole: (whole: Whole | null) => void;
+  query: string;
   setSelection: (next: Selection | ((old: Selection) => Selection)) => void;
   edits: Edits;
   navigate: (to: string) => void;
   scroller: { readonly current: HTMLElement | null };
 }
 
-/** As many runs as can be selected at once. */
-const MOST = 10_000;
+/** As many runs as can be selected at once: more of them would only fill the memory. */
+const MOST = 200_000;
 
 export function handsOf(options: HandsOptions): TableHands & { toTop: () => void } {
   const { ids, pinned, sorting, change, setIds, setPinned, setWidths } = options;
-  const { listing, setSelection, edits, navigate, scroller } = options;
+  const { listing, setSelection, setWhole, query, edits, navigate, scroller } = options;
 
-  const select = async (from: number, to: number) => {
+  const select = async (from: number, to: number, isWhole = false) => {
     try {
       const rows = await listing.rowsBetween(from, to);
       setSelection((old) => added(old, rows));
+      setWhole(isWhole ? { query, count: rows.length } : null);
     } catch (error) {
       edits.say({ text: error instanceof Error ? error.message : String(error), isBad: true });
     }
@@ -64,14 +68,18 @@ export function handsOf(options: HandsOptions): TableHands & { toTop: () => void
         ...old,
         [id]: Math.min(Math.max((old[id] ?? now) + pixels, NARROWEST), WIDEST),
       })),
-    toggle: (row) => setSelection((old) => toggled(old, row)),
+    toggle: (row) => {
+      setWhole(null);
+      setSelection((old) => toggled(old, row));
+    },
     selectBetween: (from, to) => void select(from, to),
     selectAll: (isSelected) => {
       if (!isSelected) return setSelection(NOTHING);
       const count = listing.layout.count;
       if (count > MOST)
         edits.say({ text: `The first ${MOST.toLocaleString("en-US")} are selected: no more at once.` });
-      void select(0, Math.min(count, MOST) - 1);
+      // those of open groups are not all that match
+      void select(0, Math.min(count, MOST) - 1, !listing.groups && count === listing.answer?.total);
     },
     clear: () => setSelection(NOTHING),
     open: ({ hash }) => navigate(`/run/${encodeURIComponent(hash)}`),

@@ -7,6 +7,7 @@ import {
   NOTHING,
   queryFor,
   refreshed,
+  searchFor,
   tagsOf,
   toggled,
   without,
@@ -71,4 +72,19 @@ test("tags are counted", () => {
     ["keep", 2],
     ["x", 1],
   ]);
+});
+
+test("runs that are too many to be named are asked for by the query that they all match", () => {
+  const many = added(
+    NOTHING,
+    Array.from({ length: MOST_IN_A_QUERY + 1 }, (_, n) => row(String(n))),
+  );
+  const count = many.size;
+  expect(searchFor(many, null)).toBeNull();
+  expect(String(searchFor(many, { query: "run.lr > 1", count }))).toBe("q=run.lr+%3E+1");
+  expect(String(searchFor(many, { query: "", count }))).toBe("all=1");
+  expect(searchFor(many, { query: "run.lr > 1", count: count - 1 })).toBeNull();
+  expect(String(searchFor(added(NOTHING, [row("a")]), { query: "", count: 1 }))).toBe(
+    "q=run.hash+%3D%3D+%22a%22",
+  );
 });

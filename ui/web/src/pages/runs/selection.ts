@@ -7,6 +7,12 @@ export type Selection = ReadonlyMap<string, RunRow>;
 
 export const NOTHING: Selection = new Map();
 
+/** All that a query matched when they were selected. */
+export interface Whole {
+  query: string;
+  count: number;
+}
+
 /** As many hashes as fit into a query of 4,096 characters, with what else it says. */
 export const MOST_IN_A_QUERY = 140;
 
@@ -65,6 +71,15 @@ export function queryFor(selection: Selection): string | null {
   // archived runs are left out of a query that does not speak of that
   const isArchived = [...selection.values()].some(({ archived }) => archived);
   return isArchived ? `${these} and run.archived in [True, False]` : these;
+}
+
+/** The parameters of an address under which a page shows these runs; null if no query can name them. */
+export function searchFor(selection: Selection, whole: Whole | null): URLSearchParams | null {
+  const query = queryFor(selection);
+  if (query !== null) return new URLSearchParams({ q: query });
+  if (whole === null || whole.count !== selection.size) return null;
+  // an empty query asks for everything, where no query asks for nothing
+  return new URLSearchParams(whole.query ? { q: whole.query } : { all: "1" });
 }
 
 /** The tags of any of them, with how many bear each. */
