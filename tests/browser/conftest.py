@@ -145,11 +145,12 @@ class Looked:
         return self.page
 
     def settle(self) -> None:
-        """Wait until nothing is loading any more: no bar, no reply that is waited for."""
+        """Wait until nothing is loading any more: no bar, no reply that is waited for, no editor."""
         self.page.wait_for_function("() => document.querySelector('main') !== null")
         self.page.wait_for_function(
             """() => ![...document.querySelectorAll('[role=status]')]
-                .some(e => /^(Loading|asking)/.test(e.textContent.trim()))"""
+                .some(e => /^(Loading|asking)/.test(e.textContent.trim()))
+                && document.querySelector('search textarea') === null"""
         )
 
     def judge(self) -> None:

@@ -106,6 +106,43 @@ def test_a_query_is_written_completed_and_asked(repo, shared, wide):
     page.get_by_text("6 of 25 runs").wait_for()
 
 
+def test_what_is_typed_before_the_editor_is_there_is_kept(repo, shared, wide):
+    held = []
+    wide.page.route("**/field-*.js", lambda route: held.append(route))  # noqa: PLW0108 - Playwright marks what it is given
+    page = wide.page
+    wide.home = shared(repo) + "runs"
+    page.goto(wide.home)
+    page.locator("search textarea").wait_for()
+    page.keyboard.press("/")
+    query = 'run.hparams.optimizer == "sgd" and run.hparams.lr < 0.05'
+    page.keyboard.type(query)
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowLeft")
+    held[0].continue_()
+    page.locator("search textarea").wait_for(state="detached")
+    page.keyboard.type("0")
+    editor = page.get_by_role("textbox", name="Query")
+    assert editor.inner_text() == query.replace("0.05", "0.005")
+    page.keyboard.press("Backspace")
+    page.keyboard.press("Enter")
+    page.get_by_text("6 of 25 runs").wait_for()
+
+
+def test_a_query_is_asked_where_the_editor_cannot_be_had(repo, shared, wide):
+    wide.expected = ["field-"]
+    wide.page.route("**/field-*.js", lambda route: route.abort())
+    page = wide.page
+    wide.home = shared(repo) + "runs"
+    page.goto(wide.home)
+    page.locator("search textarea").wait_for()
+    page.keyboard.press("/")
+    page.keyboard.type('run.hparams.optimizer == "sgd" and run.hparams.lr < 0.05')
+    page.keyboard.press("Enter")
+    page.get_by_text("6 of 25 runs").wait_for()
+    page.keyboard.press("Escape")
+    assert page.evaluate("document.activeElement.id") == "main"
+
+
 def test_the_table_by_keyboard(repo, shared, wide):
     page = wide.go(shared(repo) + "runs?q=run.hparams.lr+%21%3D+None+and+run.seed+%21%3D+None")
     page.get_by_role("link", name="sweep 23").wait_for()
