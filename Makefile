@@ -6,7 +6,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 TORCH_VENV := .venv-torch
 TORCH := $(if $(filter Linux,$(shell uname)),torch==2.13.0+cpu,torch)
 TORCH_PIP := $(TORCH_VENV)/bin/python -m pip --disable-pip-version-check --no-input install --quiet
-PYTEST := $(BIN)/python -m pytest -n auto --dist loadfile --max-worker-restart 0
+# The modules that take longest, those in a browser, come first: the end is not waited for by one process alone.
+PYTEST := $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 
 NPM := $(shell command -v npm)
 
