@@ -3,6 +3,7 @@
 import errno
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,40 @@ def test_after_a_refused_write_the_next_pass_does_everything(layout, monkeypatch
     else:
         work()
     indexer.run_once()
+    assert_index_is_right(layout)
+
+
+@pytest.mark.parametrize("others", [False, True])
+def test_a_refused_commit_beside_other_files_fails_the_pass(layout, monkeypatch, others):
+    def refuse(*_: Any) -> Any:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with Indexer(layout) as indexer:
+        for number in range(6):
+            write_run(layout, number)
+            with monkeypatch.context() as patch:
+                patch.setattr(module.ParameterWriter, "commit", refuse)
+                if others:
+                    patch.setattr(module, "write_columns", refuse)
+                with pytest.raises(StoreError, match="No space left"):
+                    indexer.run_once()
+            assert_same_answers(layout)
+            if number % 2:
+                indexer.run_once()
+                assert_same_answers(layout)
+    assert_index_is_right(layout)
+
+
+def test_where_no_thread_can_be_started_all_is_written_one_after_the_other(layout, monkeypatch):
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    for number in range(3):
+        write_run(layout, number)
+    with Indexer(layout) as indexer:
+        monkeypatch.setattr(threading.Thread, "start", refuse)
+        assert indexer.run_once().runs == 3
+        monkeypatch.undo()
     assert_index_is_right(layout)
 
 

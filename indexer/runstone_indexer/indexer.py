@@ -8,6 +8,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -390,15 +391,16 @@ class Indexer:
         draft, number, parameters = self._draft, time.time_ns(), self._parameters
         assert parameters is not None  # noqa: S101 - opened together with the lock
         self._lock.check()
-        if batch.rows:
-            rows = [batch.rows[run] for run in sorted(batch.rows)]
-            path = os.path.join(self._folder, f"states-{number:x}.npz")
-            draft.states.append(write_columns(path, state_columns(rows)))
-            draft.parameters = parameters.commit()
-            draft.runs += batch.documents
-        if batch.series.points:
-            path = os.path.join(self._folder, f"series-{number:x}.npz")
-            draft.series.append(write_columns(path, batch.series.columns()))
+        with _Beside(parameters.commit if batch.rows else None) as committing:
+            if batch.rows:
+                rows = [batch.rows[run] for run in sorted(batch.rows)]
+                path = os.path.join(self._folder, f"states-{number:x}.npz")
+                draft.states.append(write_columns(path, state_columns(rows)))
+                draft.runs += batch.documents
+            if batch.series.points:
+                path = os.path.join(self._folder, f"series-{number:x}.npz")
+                draft.series.append(write_columns(path, batch.series.columns()))
+        draft.parameters = draft.parameters if committing.result is None else committing.result
         draft.points += batch.series.points - batch.points_gone
         draft.next_run = batch.next_run
         batch.clear()
@@ -429,6 +431,27 @@ class Indexer:
         self._published, self._draft = draft, draft.draft()
         self._generation = Generation(self.layout, draft, older=self._generation)
         remove_columns(self._folder, before - draft.files())
+
+
+class _Beside:
+    """Does something in a thread while the block runs: Tantivy writes and waits for the disk without Python."""
+
+    def __init__(self, work: Callable[[], int] | None) -> None:
+        self._work = work
+        self.result: int | None = None
+
+    def __enter__(self) -> _Beside:
+        self._pool = ThreadPoolExecutor(1)
+        self._future: Future[int] | None = None
+        if self._work is not None:
+            with contextlib.suppress(RuntimeError):  # no more threads: then afterwards
+                self._future = self._pool.submit(self._work)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._pool.shutdown()  # whatever has happened in the block: nobody goes on while something is being written
+        if kind is None and self._work is not None:
+            self.result = self._work() if self._future is None else self._future.result()
 
 
 def _may_be_there(layout: Layout, run: str) -> bool:
