@@ -11,8 +11,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from journals import Journal, hash_of, new_repo, write_run
 from processes import without_write_permission
+from runstone_indexer import discovery as module
 from runstone_indexer.discovery import (
     UNSETTLED,
+    HintedRuns,
     changed_shards,
     hinted,
     log_sizes,
@@ -40,6 +42,70 @@ def test_files_that_are_no_hints_are_passed_over(layout):
         if name != "..":
             Path(layout.live, name).touch()
     assert hinted(layout) == {}
+
+
+def long_ago(folder: str) -> None:
+    """Let a folder look as if nothing had happened in it for a minute."""
+    os.utime(folder, ns=(0, time.time_ns() - 60 * 10**9))
+
+
+def test_a_large_folder_of_hints_is_listed_only_if_it_has_changed(layout, monkeypatch):
+    monkeypatch.setattr(module, "LARGE_FOLDER", 0)
+    listed = []
+    scan = os.scandir
+    monkeypatch.setattr(os, "scandir", lambda path: listed.append(path) or scan(path))
+    runs = HintedRuns(layout)
+    Journal(layout, "a", 1)
+    assert list(runs.now()) == ["a"]
+    assert list(runs.now()) == ["a"]
+    assert (
+        len(listed) == 2
+    )  # it changed a moment ago, and may change again within the same tick of its time stamp
+    long_ago(layout.live)
+    assert [list(runs.now()) for _ in range(5)] == [["a"]] * 5
+    assert len(listed) == 3
+    journal = Journal(layout, "b", 2)
+    assert sorted(runs.now()) == ["a", "b"]
+    long_ago(layout.live)
+    assert sorted(runs.now()) == ["a", "b"]
+    os.unlink(layout.hint_path("b", journal.writer))
+    assert list(runs.now()) == ["a"]
+
+
+def test_a_small_folder_of_hints_is_listed_each_time(layout, monkeypatch):
+    runs = HintedRuns(layout)
+    Journal(layout, "a", 1)
+    long_ago(layout.live)
+    assert list(runs.now()) == ["a"]
+    before = os.stat(layout.live).st_mtime_ns
+    Journal(layout, "b", 2)
+    os.utime(layout.live, ns=(before, before))  # as on a file server whose time stamps are late
+    assert sorted(runs.now()) == ["a", "b"]
+
+
+def test_hints_that_are_not_there_or_cannot_be_listed_are_not_taken_for_those_before(layout, monkeypatch):
+    monkeypatch.setattr(module, "LARGE_FOLDER", 0)
+    runs = HintedRuns(layout)
+    Journal(layout, "a", 1)
+    long_ago(layout.live)
+    assert list(runs.now()) == ["a"]
+    aside = layout.live + ".aside"
+    os.rename(layout.live, aside)
+    assert list(runs.now()) == []
+    os.mkdir(layout.live)
+    assert list(runs.now()) == []
+    os.rmdir(layout.live)
+    os.rename(aside, layout.live)
+    assert list(runs.now()) == ["a"]
+    with monkeypatch.context() as patch:
+        Journal(layout, "b", 2)
+        patch.setattr(
+            os, "scandir", lambda _: (_ for _ in ()).throw(PermissionError(13, "Permission denied"))
+        )
+        with pytest.raises(PermissionError):
+            runs.now()
+    long_ago(layout.live)
+    assert sorted(runs.now()) == ["a", "b"]
 
 
 def test_a_repository_without_its_folders_is_empty(tmp_path):
@@ -139,6 +205,7 @@ def test_logs_come_in_the_order_in_which_they_apply_and_other_files_are_foreign(
 UNREADABLE = """
 import os, sys
 from runstone_indexer.discovery import look_into, runs_in_shard, sweep
+from runstone_indexer import discovery as module
 from runstone_writer.layout import Layout, shard
 layout = Layout(sys.argv[1])
 for path in (layout.run_folder("run0001"), os.path.join(layout.logs, shard("run0002"))):

@@ -10,8 +10,12 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from runstone_writer.layout import Layout, is_link, is_log, is_safe_hash, log_order, parse_log_name, shard
+from runstone_writer.mounts import is_remote
 
 SETTLED_SECONDS = 2.0  # a folder changed more recently may change again within its time stamp's granularity
+LARGE_FOLDER = (
+    1 << 20
+)  # bytes that the folder of hints takes itself, if it is not to be listed for each query
 _SHARDS = frozenset(f"{number:02x}" for number in range(256))
 UNSETTLED = 0  # in place of a time stamp: look at the folder again, whatever its time stamp is then
 
@@ -87,6 +91,39 @@ def hinted(layout: Layout) -> dict[str, list[str]]:
     for run, writer in hints(layout):
         found.setdefault(run, []).append(writer)
     return found
+
+
+class HintedRuns:
+    """The runs that hints point to, for somebody who asks often.
+
+    A folder that has held very many hints stays large on some file systems, and takes milliseconds to be listed. So a
+    large one is listed only if it has changed. Not where other hosts write: a time stamp may be late there.
+    """
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._mark: tuple[int, int, int] | None = None  # of the folder, when it was listed and had settled
+        self._runs: dict[str, None] = {}
+
+    def now(self) -> dict[str, None]:
+        """Return the runs, not to be changed. Raises OSError if nothing is known of the folder."""
+        mark = self._mark_of_large()
+        if mark is None or mark != self._mark:
+            self._mark = None  # until it has been listed
+            self._runs = dict.fromkeys(run for run, _ in hints(self._layout))
+            self._mark = mark
+        return self._runs
+
+    def _mark_of_large(self) -> tuple[int, int, int] | None:
+        """What changes with the folder; None if it has to be listed in any case."""
+        try:
+            status = os.lstat(self._layout.live)
+        except OSError:
+            return None
+        is_settled = status.st_mtime_ns < time.time_ns() - int(SETTLED_SECONDS * 1e9)
+        if status.st_size < LARGE_FOLDER or not is_settled or is_remote(status.st_dev):
+            return None
+        return status.st_mtime_ns, status.st_ino, status.st_dev
 
 
 def _believe(error: OSError, folder: str) -> None:

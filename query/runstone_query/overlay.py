@@ -9,9 +9,9 @@ from collections.abc import Iterator
 
 from runstone_indexer.columns import DamagedColumnsError
 from runstone_indexer.discovery import (
+    HintedRuns,
     RunFolder,
     changed_shards,
-    hinted,
     look_into,
     runs_in_shard,
     shard_marks,
@@ -135,6 +135,7 @@ class Overlay:
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
+        self._hinted = HintedRuns(layout)
         self._tails: dict[str, Tail] = {}
         self._proven: set[str] = set()  # runs whose logs were seen to be the ones that the index has read
         self.unread: dict[str, Problem] = {}  # what the last answers may lack, by run or folder
@@ -152,7 +153,7 @@ class Overlay:
         by then was taken away only after a manifest was published that has all of its log.
         """
         try:
-            return dict.fromkeys(hinted(self._layout))
+            return self._hinted.now()
         except OSError:  # without hints every run may have something new
             return dict.fromkeys(sweep(self._layout, self._refused))
 
