@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from runstone import QueryError, Repo, Run, UsageError
+from runstone_query import selection
 
 RATES = {"a": 0.3, "b": None, "c": 1, "d": "text", "e": float("nan"), "f": 0.1}
 
@@ -60,6 +61,15 @@ def test_limit_and_offset_cut_a_part_out_after_sorting(repo: Repo) -> None:
     assert names(repo.query_runs(limit=2)) == "fe"
     assert names(repo.query_runs(limit=2, offset=5)) == "a"
     assert names(repo.query_runs(limit=0)) == ""
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 3, 4, 6, 7])
+def test_hashes_come_in_the_same_order_however_many_are_read_at_once(
+    repo: Repo, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    monkeypatch.setattr(selection, "AT_ONCE", at_once)
+    assert repo.query_runs().hashes() == [run.hash for run in repo.query_runs()]
+    assert repo.query_runs(offset=1, limit=4).hashes() == [run.hash for run in repo.query_runs()][1:5]
 
 
 def test_sequences_are_ordered_one_by_one(repo: Repo) -> None:

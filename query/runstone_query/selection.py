@@ -18,6 +18,7 @@ from .record import Record
 from .views import IN_STATE, RunView
 
 Rows = NDArray[np.int64]
+AT_ONCE = 50_000  # hashes
 
 
 @dataclass(slots=True)
@@ -142,7 +143,13 @@ class Matches:
         return values
 
     def hashes(self) -> list[str]:
-        return [name.decode() for name in self._hashes[self._sorted()].tolist()]
+        found: list[str] = []
+        order = self._sorted()
+        for start in range(
+            0, len(order), AT_ONCE
+        ):  # twice as many names at a time would take twice the memory
+            found += [name.decode() for name in self._hashes[order[start : start + AT_ONCE]].tolist()]
+        return found
 
     def __len__(self) -> int:
         return len(self._sorted())
