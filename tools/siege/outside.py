@@ -14,6 +14,7 @@ import random
 import re
 import sys
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,6 +29,7 @@ from test_up_traversal import DOTS, PREFIXES, SEPARATORS, SUFFIXES
 
 FULL = 10_000
 PASSWORDS = b"root:x:0"
+STILL_SECONDS = 1.5  # without such a file, and all have started
 STREAM = "live"  # takes nothing, and goes on for ever
 # What the interpreter and its libraries need, whatever is asked: at any time,
 SYSTEM = (
@@ -149,7 +151,7 @@ def asked(
         with besieged(victim.repo, token=TOKEN, prefix=prefix, program=program) as server:
             with server.client() as client:
                 client.get("/api/runs")
-            begins = trace.stat().st_size  # what is before is how it starts
+            begins = _when_started(trace)
             for number, request in enumerate(requests(victim, seed)):
                 if number == count:
                     break
@@ -163,6 +165,17 @@ def asked(
     if not any(path.startswith(str(victim.repo)) for path in paths):
         failures.append("nothing of the repository was opened: the trace is not what it should be")
     return failures, statuses, len(paths)
+
+
+def _when_started(trace: Path) -> int:
+    """Return how long the trace is when what only a start opens is not opened any more, in no worker."""
+    before, ends = None, time.monotonic() + PATIENCE_SECONDS
+    while before != (now := trace.read_bytes().count(b"/etc/")):
+        if time.monotonic() > ends:
+            raise TimeoutError("the server goes on starting")
+        before = now
+        time.sleep(STILL_SECONDS)
+    return trace.stat().st_size
 
 
 def _opened(trace: Path, repo: Path, begins: int) -> tuple[set[str], set[str]]:
