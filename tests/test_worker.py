@@ -303,6 +303,7 @@ def test_the_process_has_no_environment(worker: QueryWorker, monkeypatch: pytest
 @LINUX
 @FILTERED
 def test_the_process_is_confined(worker: QueryWorker) -> None:
+    assert Path(f"/proc/{worker.pid}/oom_score_adj").read_text() == "1000\n"  # it goes before the server
     worker.run_hashes("")
     status = dict(
         line.split(":\t", 1)

@@ -150,11 +150,17 @@ def _limit(name: str, soft: int, hard: int) -> None:
         resource.setrlimit(getattr(resource, name), (soft, hard))
 
 
-def confine_resources(memory: int) -> MemoryLimit:
-    """Limit the process's memory, and let it write nothing to any file."""
-    # Where the machine's memory runs out, a worker goes before the server, which can start another one.
+def go_first() -> None:
+    """Where the machine's memory runs out, let this process be killed before the server, which can start another one.
+
+    To be called before `confine_calls`: nothing can be written afterwards.
+    """
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
         file.write("1000")
+
+
+def confine_resources(memory: int) -> MemoryLimit:
+    """Limit the process's memory, and let it write nothing to any file."""
     _limit("RLIMIT_CORE", 0, 0)
     _limit("RLIMIT_FSIZE", 0, 0)
     if sys.platform != "linux":  # there threads count too

@@ -27,6 +27,7 @@ def serve(path: str, memory: int, answers: str) -> None:
     os.dup2(2, 1)  # nothing else may stand between the replies
     os.environ["OPENBLAS_NUM_THREADS"] = "1"  # each thread would map memory that nobody needs
     confinement.use_one_heap()
+    confinement.go_first()
     try:
         repo, module = _ready(path, answers)
     except RunstoneError as error:
