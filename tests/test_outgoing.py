@@ -12,6 +12,7 @@ from processes import QUIET, wait_until
 from runstone import Run
 from runstone_ui import outgoing
 from runstone_ui.outgoing import Outgoing
+from runstone_writer.layout import Layout
 from servers import served
 
 MEGABYTE = 1 << 20
@@ -46,7 +47,7 @@ def test_one_address_cannot_fill_the_memory_nor_can_all_together(monkeypatch):
     monkeypatch.setattr(outgoing, "SHARE", 3 * MEGABYTE)
 
     async def use():
-        out = Outgoing()
+        out = Outgoing(Layout("nowhere"))
         mine = [Sent(out, "a", MEGABYTE + 1) for _ in range(3)]
         assert await statuses(*mine) == [200, 200, 503]
         others = [Sent(out, name, MEGABYTE) for name in "bc"]
@@ -70,7 +71,7 @@ def test_a_reply_that_is_not_taken_is_given_up(monkeypatch):
     monkeypatch.setattr(outgoing, "SLOWEST", 1 << 40)
 
     async def use():
-        out = Outgoing()
+        out = Outgoing(Layout("nowhere"))
         await Sent(out, "a", MEGABYTE).task
         assert out.held == 0
 

@@ -44,7 +44,7 @@ class Application:
         self.pages = Pages(settings.page, settings.base_path)
         self.live = Live(Lookout(settings.layout))
         self.follower = Follower(settings.layout)
-        self._outgoing = Outgoing()
+        self._outgoing = Outgoing(settings.layout)
         self._pool: Pool | None = None  # there while the application runs
         self._clerk = Clerk(settings.layout, read_only=settings.read_only)
         self._blobs = Blobs(settings.layout)

@@ -92,10 +92,11 @@ class Gate:
         self._check_host(scope)
         path = self._without_base(scope)
         self._check_site(scope, path)
-        methods = ", ".join(sorted(self._methods(path)))
-        if scope["method"] not in methods.split(", "):
+        methods = self._methods(path)
+        if scope["method"] not in methods:
+            allow = ", ".join(sorted(methods))
             raise RefusedError(
-                "MethodError", "this path has no such method", hint=f"It has {methods}.", allow=methods
+                "MethodError", "this path has no such method", hint=f"It has {allow}.", allow=allow
             )
         if scope["method"] != "POST" and _has_body(scope):
             raise RefusedError("UsageError", "a request that changes nothing has no body")

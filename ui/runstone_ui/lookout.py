@@ -15,7 +15,7 @@ from heapq import nlargest
 from itertools import islice
 from typing import NamedTuple
 
-from runstone_indexer.discovery import hinted, look_into
+from runstone_indexer.discovery import Hinted, look_into
 from runstone_indexer.manifest import Manifest, manifest_path, read_manifest
 from runstone_writer.history import has_ended, is_edit
 from runstone_writer.layout import Layout, log_name
@@ -76,6 +76,7 @@ class Lookout:
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
+        self._hinted = Hinted(layout)
         self._known: dict[str, _Known] = {}
         self._turn = 0
         self._stamp: tuple[int, ...] = ()
@@ -103,7 +104,7 @@ class Lookout:
 
     def _look_at_hints(self, found: News, is_first: bool) -> None:
         try:
-            hints = hinted(self._layout)
+            hints = self._hinted.now()
         except OSError:
             return
         news = News()

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from runstone_indexer.collector import give_back
+from runstone_writer.layout import Layout
 
 from .refusals import RefusedError, refusal_reply
 
@@ -25,7 +26,8 @@ SLOWEST = 64 * 1024  # and one more for each so many bytes
 class Outgoing:
     """Knows how much is being sent, and to whom."""
 
-    def __init__(self) -> None:
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
         self._held: Counter[str] = Counter()
         self._giving_back: asyncio.TimerHandle | None = None
 
@@ -43,7 +45,7 @@ class Outgoing:
                 busy = RefusedError(
                     "BusyError", "replies that nobody takes fill the memory", hint="Try again in a minute."
                 )
-                await refusal_reply(busy)(scope, receive, send)
+                await refusal_reply(busy, self._layout)(scope, receive, send)
                 return
             self._held[name] += size
             try:

@@ -15,6 +15,7 @@ from starlette.responses import Response
 from runstone_writer.layout import is_safe_hash
 
 from .headers import FIGURE, STREAM_WORKER, page_policy
+from .notice import HTML, notice
 
 ROUTES = (
     "/", "/runs", "/metrics", "/compare", "/images", "/audios", "/texts", "/figures", "/distributions", "/views",
@@ -33,7 +34,7 @@ _REFUSED = re.compile(r";\s*q=0(?:\.0*)?\s*$")
 _PACKED = {"br": ".br", "gzip": ".gz"}
 _TYPES = {
     ".css": "text/css; charset=utf-8",
-    ".html": "text/html; charset=utf-8",
+    ".html": HTML,
     ".ico": "image/x-icon",
     ".js": "text/javascript; charset=utf-8",
     ".json": "application/json",
@@ -44,21 +45,14 @@ _TYPES = {
     ".wasm": "application/wasm",
     ".woff2": "font/woff2",
 }
-_HTML = _TYPES[".html"]
 
-_MISSING = """<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>Runstone</title>
-<h1>Runstone is up, without its page</h1>
-<p>The API works: <a href="{base}/api/project">{base}/api/project</a> says what is served, and
-<a href="{base}/api/openapi.json">{base}/api/openapi.json</a> what else there is.</p>
-<p>This is a source tree in which the page has not been built. <code>make page</code> builds it; that needs Node.js 20
-or newer, with npm. Wheels carry the page.</p>
-</html>
-"""
+_MISSING = notice(
+    "Runstone is up, without its page",
+    """The API works: <a href="{base}/api/project">{base}/api/project</a> says what is served, and
+<a href="{base}/api/openapi.json">{base}/api/openapi.json</a> what else there is.""",
+    """This is a source tree in which the page has not been built. <code>make page</code> builds it; that needs Node.js 20
+or newer, with npm. Wheels carry the page.""",
+)
 
 
 class _File(NamedTuple):
@@ -117,7 +111,7 @@ class Pages:
             "content-security-policy": page_policy(nonce, has_base="<base " in self._document),
             "cache-control": "no-cache",
         }
-        return Response(text, headers=headers, media_type=_HTML)
+        return Response(text, headers=headers, media_type=HTML)
 
 
 def _sent(file: _File, path: str, accepted: str) -> Response:

@@ -27,6 +27,7 @@ from runstone_writer.errors import (
 from runstone_writer.layout import Layout
 
 from .line import LineFullError
+from .notice import HTML, notice
 
 JSON = "application/json"
 
@@ -103,11 +104,8 @@ def reply(value: Any, status: int = 200, headers: Mapping[str, str] | None = Non
     return Response(orjson.dumps(value), status, headers, JSON)
 
 
-def refusal_reply(error: Exception, layout: Layout | None = None) -> Response:
-    """Return what a client is told of an error; what it is not told goes to the log.
-
-    Errors of a repository need its layout, for the paths that are not told.
-    """
+def refusal_reply(error: Exception, layout: Layout) -> Response:
+    """Return what a client is told of an error; what it is not told goes to the log."""
     if isinstance(error, RefusedError):
         said = _Said(error.kind, error.status)
     else:
@@ -124,31 +122,20 @@ def refusal_reply(error: Exception, layout: Layout | None = None) -> Response:
     }
     if isinstance(error, QueryError):
         body |= {"line": error.lineno, "column": error.offset, "text": encodable(error.text or "")}
-    headers = _HEADERS.get(said.status, {})
-    if isinstance(error, RefusedError) and error.allow:
-        headers = headers | {"Allow": error.allow}
-    return reply(body, said.status, headers)
+    return reply(body, said.status, _headers_of(error, said.status))
 
 
 def refusal_page(error: RefusedError) -> Response:
     """Return what somebody sees in a browser who is refused: what happened, and what to do."""
-    text = _PAGE.format(message=html.escape(error.message), hint=html.escape(error.hint))
-    headers = {
-        name: value for name, value in _HEADERS.get(error.status, {}).items() if name != "WWW-Authenticate"
-    }
-    return Response(text, error.status, headers, "text/html; charset=utf-8")
+    text = notice(f"Runstone: {html.escape(error.message)}", html.escape(error.hint))
+    return Response(text, error.status, _headers_of(error, error.status), HTML)
 
 
-_PAGE = """<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>Runstone</title>
-<h1>Runstone: {message}</h1>
-<p>{hint}</p>
-</html>
-"""
+def _headers_of(error: Exception, status: int) -> dict[str, str]:
+    headers = _HEADERS.get(status, {})
+    return {**headers, "Allow": error.allow} if isinstance(error, RefusedError) and error.allow else headers
+
+
 _HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "1"}}
 
 
@@ -164,10 +151,8 @@ def internal_error(error: BaseException) -> Response:
     return reply(body, 500)
 
 
-def without_paths(text: str, layout: Layout | None) -> str:
+def without_paths(text: str, layout: Layout) -> str:
     """Return a message without the place of the repository on this machine."""
-    if layout is None:
-        return encodable(text)
     for path, name in ((layout.root, ".runstone"), (os.path.dirname(layout.root), "the repository")):
         if len(path) > 1:
             text = text.replace(path, name)
