@@ -14,7 +14,7 @@ from processes import without_write_permission
 from runstone_indexer import discovery as module
 from runstone_indexer.discovery import (
     UNSETTLED,
-    HintedRuns,
+    Hinted,
     changed_shards,
     hinted,
     log_sizes,
@@ -54,7 +54,7 @@ def test_a_large_folder_of_hints_is_listed_only_if_it_has_changed(layout, monkey
     listed = []
     scan = os.scandir
     monkeypatch.setattr(os, "scandir", lambda path: listed.append(path) or scan(path))
-    runs = HintedRuns(layout)
+    runs = Hinted(layout)
     Journal(layout, "a", 1)
     assert list(runs.now()) == ["a"]
     assert list(runs.now()) == ["a"]
@@ -73,7 +73,7 @@ def test_a_large_folder_of_hints_is_listed_only_if_it_has_changed(layout, monkey
 
 
 def test_a_small_folder_of_hints_is_listed_each_time(layout, monkeypatch):
-    runs = HintedRuns(layout)
+    runs = Hinted(layout)
     Journal(layout, "a", 1)
     long_ago(layout.live)
     assert list(runs.now()) == ["a"]
@@ -85,7 +85,7 @@ def test_a_small_folder_of_hints_is_listed_each_time(layout, monkeypatch):
 
 def test_hints_that_are_not_there_or_cannot_be_listed_are_not_taken_for_those_before(layout, monkeypatch):
     monkeypatch.setattr(module, "LARGE_FOLDER", 0)
-    runs = HintedRuns(layout)
+    runs = Hinted(layout)
     Journal(layout, "a", 1)
     long_ago(layout.live)
     assert list(runs.now()) == ["a"]

@@ -84,9 +84,7 @@ def _is_half_dead(entries: list[Entry], column: str, living: int, many: int) -> 
 
 def _living(folder: str, states: list[Entry]) -> NDArray[np.bool_]:
     """Tell for each number whether the newest row of the run that has it does not say that it is gone."""
-    files = [
-        Columns(folder, entry) for entry in states
-    ]  # from the oldest, so that the newest has the last word
+    files = [Columns(folder, entry) for entry in states]
     runs = 0
     for columns in files:
         behind = int(columns["run"].max(initial=-1)) + 1
@@ -94,7 +92,7 @@ def _living(folder: str, states: list[Entry]) -> NDArray[np.bool_]:
             raise DamagedColumnsError(columns.path, reason="numbers of runs that there cannot be")
         runs = max(runs, behind)
     living = np.zeros(runs, bool)
-    for columns in files:
+    for columns in files:  # from the oldest, so that the newest has the last word
         living[columns["run"]] = columns["hash"] != GONE.encode()
     return living
 

@@ -12,10 +12,9 @@ from typing import NamedTuple
 from runstone_writer.layout import Layout, is_link, is_log, is_safe_hash, log_order, parse_log_name, shard
 from runstone_writer.mounts import is_remote
 
+# Bytes that the folder of hints takes itself, if it is not to be listed for each query.
+LARGE_FOLDER = 1 << 20
 SETTLED_SECONDS = 2.0  # a folder changed more recently may change again within its time stamp's granularity
-LARGE_FOLDER = (
-    1 << 20
-)  # bytes that the folder of hints takes itself, if it is not to be listed for each query
 _SHARDS = frozenset(f"{number:02x}" for number in range(256))
 UNSETTLED = 0  # in place of a time stamp: look at the folder again, whatever its time stamp is then
 
@@ -93,8 +92,8 @@ def hinted(layout: Layout) -> dict[str, list[str]]:
     return found
 
 
-class HintedRuns:
-    """The runs that hints point to, for somebody who asks often.
+class Hinted:
+    """What `hinted` returns, for somebody who asks often.
 
     A folder that has held very many hints stays large on some file systems, and takes milliseconds to be listed. So a
     large one is listed only if it has changed. Not where other hosts write: a time stamp may be late there.
@@ -103,16 +102,16 @@ class HintedRuns:
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
         self._mark: tuple[int, int, int] | None = None  # of the folder, when it was listed and had settled
-        self._runs: dict[str, None] = {}
+        self._found: dict[str, list[str]] = {}
 
-    def now(self) -> dict[str, None]:
-        """Return the runs, not to be changed. Raises OSError if nothing is known of the folder."""
+    def now(self) -> dict[str, list[str]]:
+        """Return the writers by run, not to be changed. Raises OSError if nothing is known of the folder."""
         mark = self._mark_of_large()
         if mark is None or mark != self._mark:
             self._mark = None  # until it has been listed
-            self._runs = dict.fromkeys(run for run, _ in hints(self._layout))
+            self._found = hinted(self._layout)
             self._mark = mark
-        return self._runs
+        return self._found
 
     def _mark_of_large(self) -> tuple[int, int, int] | None:
         """What changes with the folder; None if it has to be listed in any case."""

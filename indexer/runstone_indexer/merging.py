@@ -75,7 +75,7 @@ class _Output:
     def __init__(self, *, is_sorted: bool) -> None:
         self._is_sorted = is_sorted
         self._pieces: dict[str, list[_Piece]] = {name: [] for name in COLUMNS}
-        self._lengths: dict[str, int] = dict.fromkeys(COLUMNS, 0)
+        self._lengths: dict[str, int] = dict.fromkeys(("values", *_PARTS, "exact"), 0)
 
     def copy(self, columns: Columns, wanted: NDArray[np.bool_]) -> None:
         """Add the chunks of a file that are wanted."""
@@ -102,9 +102,8 @@ class _Output:
         shift |= {at: lengths[name] for name, at in _PARTS.items()}
         for name in COLUMNS:
             self._pieces[name].append(_Piece(columns, name, shift.get(name, 0)))
-        for name in COLUMNS:
+        for name in lengths:
             lengths[name] += columns.length(name) if isinstance(columns, Columns) else len(columns[name])
-        lengths["exact_end"] -= 1
 
     def columns(self) -> Merged:
         """Return what makes the columns, the chunk table in its order."""

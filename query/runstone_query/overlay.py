@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import copy
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from runstone_indexer.columns import DamagedColumnsError
 from runstone_indexer.discovery import (
-    HintedRuns,
+    Hinted,
     RunFolder,
     changed_shards,
     look_into,
@@ -135,7 +135,7 @@ class Overlay:
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
-        self._hinted = HintedRuns(layout)
+        self._hinted = Hinted(layout)
         self._tails: dict[str, Tail] = {}
         self._proven: set[str] = set()  # runs whose logs were seen to be the ones that the index has read
         self.unread: dict[str, Problem] = {}  # what the last answers may lack, by run or folder
@@ -148,19 +148,19 @@ class Overlay:
             del self._tails[run]
         return tail
 
-    def candidates(self) -> dict[str, None]:
+    def candidates(self) -> Collection[str]:
         """Return the runs that hints point to. Asked for before the manifest is read: a hint that has gone
         by then was taken away only after a manifest was published that has all of its log.
         """
         try:
             return self._hinted.now()
         except OSError:  # without hints every run may have something new
-            return dict.fromkeys(sweep(self._layout, self._refused))
+            return set(sweep(self._layout, self._refused))
 
-    def fresh(self, hints: dict[str, None], generation: Generation | None) -> dict[str, Tail]:
+    def fresh(self, hints: Collection[str], generation: Generation | None) -> dict[str, Tail]:
         """Return the runs with something unread, by hash, each read to the end."""
         self.unread.clear()
-        runs = {**hints, **self._without_hint(generation)}
+        runs = dict.fromkeys([*hints, *self._without_hint(generation)])
         self._let_go(runs, generation)
         found = {}
         for run in runs:
@@ -180,7 +180,7 @@ class Overlay:
         return found
 
     def _is_covered(
-        self, run: str, folder: RunFolder, generation: Generation, hints: dict[str, None]
+        self, run: str, folder: RunFolder, generation: Generation, hints: Collection[str]
     ) -> bool:
         """Whether the index has all of a run. One that is being written is compared with its logs once."""
         place = generation.place(run)

@@ -18,7 +18,7 @@ from .record import Record
 from .views import IN_STATE, RunView
 
 Rows = NDArray[np.int64]
-AT_ONCE = 50_000  # hashes
+AT_ONCE = 50_000  # hashes: all at once would be in memory twice
 
 
 @dataclass(slots=True)
@@ -145,9 +145,7 @@ class Matches:
     def hashes(self) -> list[str]:
         found: list[str] = []
         order = self._sorted()
-        for start in range(
-            0, len(order), AT_ONCE
-        ):  # twice as many names at a time would take twice the memory
+        for start in range(0, len(order), AT_ONCE):
             found += [name.decode() for name in self._hashes[order[start : start + AT_ONCE]].tolist()]
         return found
 

@@ -6,7 +6,7 @@ import contextlib
 import math
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import TypeVar
 
 from runstone_indexer.columns import DamagedColumnsError
@@ -92,7 +92,7 @@ class Snapshots:
             fresh = self._overlay.fresh(hints, generation)
         return generation, fresh
 
-    def _brought_up(self) -> tuple[dict[str, None], Generation | None]:
+    def _brought_up(self) -> tuple[Collection[str], Generation | None]:
         """Bring the index up to date; return the hints and the generation that there are then."""
         began, is_first = time.monotonic(), self._generation is None
         with contextlib.suppress(OSError):  # somebody else is at it, or nothing can be written here
