@@ -27,6 +27,8 @@ sys.path.insert(1, str(Path(__file__).resolve().parents[2] / "tests"))
 
 from hostile_corpus import EXHAUSTING
 
+Reader, Writer = asyncio.StreamReader, asyncio.StreamWriter
+
 GIGABYTE = 1 << 30
 SOURCE = "127.0.0.2"  # where the assailant is, so that somebody could tell it from others
 
@@ -49,7 +51,7 @@ class Assault:
         told = [f"Authorization: Bearer {self.token}"] if self.token else []
         return "\r\n".join([f"{method} {target} HTTP/1.1", host, *told, *lines, "", ""]).encode()
 
-    async def opened(self, small: bool = False) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    async def opened(self, small: bool = False) -> tuple[Reader, Writer]:
         connection = socket.socket()
         if small:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -80,7 +82,7 @@ class Assault:
                     writer.write(piece)
                     await writer.drain()
                 first = await line
-                self.came[first.split()[1].decode() if first else "cut off"] += 1
+                self.count(first)
                 while reads and first and await reader.read(1 << 16):
                     pass
         except (OSError, TimeoutError):
@@ -98,6 +100,29 @@ class Assault:
 
         self.ends = time.monotonic() + self.seconds
         await asyncio.gather(*(one() for _ in range(many)))
+
+    async def hold(self, many: int, use: Callable[[Reader, Writer], Awaitable[None]], *, small: bool) -> None:
+        """Do something on one connection after another, so many at a time."""
+
+        async def one() -> None:
+            try:
+                reader, writer = await self.opened(small)
+            except OSError:
+                self.came["not let in"] += 1
+                await asyncio.sleep(0.1)
+                return
+            try:
+                await use(reader, writer)
+            except OSError:  # or it took too long
+                self.came["cut off"] += 1
+            finally:
+                writer.transport.abort()
+
+        await self.again(many, one)
+
+    def count(self, line: bytes) -> None:
+        """Take down what the first line of a reply says, if there is one."""
+        self.came[line.split()[1].decode() if line else "cut off"] += 1
 
     def get(self, path: str, *lines: str, **parameters: Any) -> bytes:
         query = f"?{urlencode(parameters, doseq=True)}" if parameters else ""
@@ -185,29 +210,19 @@ async def drips(a: Assault) -> None:
     """Five hundred requests that come a byte at a time, their heads or their bodies, and again when they are ended."""
     body = a.head("/api/edit", "Content-Type: application/json", "Content-Length: 100000", method="POST")
 
-    async def one() -> None:
+    async def drip(reader: Reader, writer: Writer) -> None:
         start = body if a.dice.random() < 0.3 else a.head("/api/project").rstrip() + b"\r\nX: "
-        try:
-            reader, writer = await a.opened()
-        except OSError:
-            a.came["not let in"] += 1
-            await asyncio.sleep(0.1)
-            return
         reply = asyncio.ensure_future(reader.readline())
         try:
             writer.write(start)
             while a.goes_on and not reply.done():
                 writer.write(b"x")
                 await asyncio.wait({reply}, timeout=0.5)
-            line = reply.result() if reply.done() else b""
-            a.came[line.split()[1].decode() if line else "cut off"] += 1
-        except OSError:
-            a.came["cut off"] += 1
+            a.count(reply.result() if reply.done() else b"")
         finally:
             reply.cancel()
-            writer.transport.abort()
 
-    await a.again(500, one)
+    await a.hold(500, drip, small=False)
 
 
 async def readers(a: Assault) -> None:
@@ -219,53 +234,32 @@ async def readers(a: Assault) -> None:
         a.get(f"blobs/{a.orders['blob']}"),
     ]
 
-    async def one() -> None:
+    async def read(reader: Reader, writer: Writer) -> None:
+        writer.write(a.dice.choice(asks))
         try:
-            reader, writer = await a.opened(small=True)
-        except OSError:
-            a.came["not let in"] += 1
-            await asyncio.sleep(0.1)
-            return
-        try:
-            writer.write(a.dice.choice(asks))
             async with asyncio.timeout(max(a.ends - time.monotonic(), 0.1)):
                 line = await reader.readline()
-                a.came[line.split()[1].decode() if line else "cut off"] += 1
+                a.count(line)
                 while line and await reader.read(512):
                     await asyncio.sleep(0.5)
         except TimeoutError:
             a.came["held to the end"] += 1
-        except OSError:
-            a.came["cut off"] += 1
-        finally:
-            writer.transport.abort()
 
-    await a.again(300, one)
+    await a.hold(300, read, small=True)
 
 
 async def listeners(a: Assault) -> None:
     """Five hundred who listen, most of them without taking what they are told."""
 
-    async def one() -> None:
-        try:
-            reader, writer = await a.opened(small=True)
-        except OSError:
-            a.came["not let in"] += 1
-            await asyncio.sleep(0.1)
-            return
-        try:
-            writer.write(a.get("live"))
-            line = await asyncio.wait_for(reader.readline(), 30)
-            a.came[line.split()[1].decode() if line else "cut off"] += 1
-            if b"200" in line:
-                await asyncio.sleep(max(a.ends - time.monotonic(), 0))
-            await asyncio.sleep(0.2)
-        except (OSError, TimeoutError):
-            a.came["cut off"] += 1
-        finally:
-            writer.transport.abort()
+    async def listen(reader: Reader, writer: Writer) -> None:
+        writer.write(a.get("live"))
+        line = await asyncio.wait_for(reader.readline(), 30)
+        a.count(line)
+        if b"200" in line:
+            await asyncio.sleep(max(a.ends - time.monotonic(), 0))
+        await asyncio.sleep(0.2)
 
-    await a.again(500, one)
+    await a.hold(500, listen, small=True)
 
 
 async def queries(a: Assault) -> None:
