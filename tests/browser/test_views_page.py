@@ -22,12 +22,13 @@ def save(page, name):
     page.get_by_text("Saved. It is among the").wait_for()
 
 
-def test_a_view_is_saved_opened_renamed_and_deleted(mine, shared, up, wide):
+def test_a_view_is_saved_opened_renamed_and_deleted(mine, shared, up, wide, keep):
     page = wide.go(shared(mine) + "runs?q=run.seed+%3C+2&c=run.seed&order_by=run.seed")
     page.get_by_text("2 of 4 runs").wait_for()
     save(page, "the <b>first</b> two")
     page.get_by_role("link", name="views", exact=True).click()
     page.get_by_role("link", name="the <b>first</b> two").wait_for()
+    keep(wide, "views-1280")
     elsewhere = up(mine, "--read-only")  # another server, that was started later and writes nothing
     page = wide.go(elsewhere + "views")
     assert page.get_by_role("button", name="Delete the <b>first</b> two").count() == 0
