@@ -197,7 +197,6 @@ def each_instant(script: Callable[[], object], handler: Callable[[], None], when
         frame.f_trace_opcodes = True
         return on_opcode
 
-    gc.collect()
     gc.disable()  # no run of another test is collected, and traced, in between
     sys.settrace(trace)
     try:
