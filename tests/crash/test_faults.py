@@ -24,7 +24,8 @@ pytestmark = pytest.mark.skipif(shutil.which("cc") is None, reason="needs a C co
     ("campaign", "trials"),
     [
         pytest.param(faults.writer, 12, id="writer"),
-        pytest.param(faults.indexer, 5, id="indexer"),
+        pytest.param(faults.indexer, 4, id="indexer"),
+        pytest.param(faults.watching, 2, id="watching"),
         pytest.param(reading.reader, 8, id="reader"),
         pytest.param(compound.pairs, 3, id="compound"),
         pytest.param(memory.track, 12, id="track"),
