@@ -28,7 +28,9 @@ def page(tmp_path_factory):
     (folder / "assets" / "index-abc.js.br").write_bytes(b"brotli")
     (folder / "assets" / "index-abc.js.gz").write_bytes(b"gzip")
     (folder / "assets" / "style-abc.css").write_text("body {}")
-    (folder / "figure.html").write_text('<script defer src="./assets/figure-a_B-1.js"></script>')
+    (folder / "figure.html").write_text(
+        '<script defer nonce="__NONCE__" src="./assets/figure-a_B-1.js"></script>'
+    )
     (folder / "assets" / "figure-a_B-1.js").write_text("draw()")
     (folder / "assets" / "streamWorker-a_B-1.js").write_text("listen()")
     (folder / "assets" / "figure-a_B-1.css").write_text("body {}")
@@ -85,10 +87,15 @@ def test_files_have_their_type_and_assets_never_change(server):
 def test_the_frame_of_a_figure_runs_its_script_and_reaches_nothing(server):
     frame = server.get("/figure.html")
     assert frame.headers["content-type"] == "text/html; charset=utf-8"
+    nonce = re.fullmatch(
+        r'<script defer nonce="([A-Za-z0-9_-]{24})" src="./assets/figure-a_B-1.js"></script>', frame.text
+    )[1]
+    assert nonce not in server.get("/figure.html").text
     assert frame.headers["content-security-policy"] == (
-        "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; img-src data: blob:; connect-src 'none'; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'self'; sandbox allow-scripts"
+        f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'unsafe-inline'; img-src data: blob:; "
+        "connect-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'; sandbox allow-scripts"
     )
+    assert frame.headers["cache-control"] == "no-cache"
     assert frame.headers["x-frame-options"] == "SAMEORIGIN"
     assert "frame-src 'self';" in server.get("/figures").headers["content-security-policy"]
     script = server.get("/assets/figure-a_B-1.js")

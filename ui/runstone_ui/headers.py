@@ -13,11 +13,6 @@ SANDBOXED = f"sandbox; {NOTHING}"
 # The worker that has the stream for several tabs asks this server, and does nothing else.
 STREAM_WORKER = NOTHING.replace(";", "; connect-src 'self';", 1)
 
-# What a figure asks for is drawn in a frame that has no origin: it runs its one script, and reaches nothing.
-FIGURE = (
-    "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; img-src data: blob:; connect-src 'none'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'self'; sandbox allow-scripts"
-)
 
 _FEATURES = (
     "accelerometer", "autoplay", "camera", "display-capture", "geolocation", "gyroscope", "hid",
@@ -48,6 +43,17 @@ def page_policy(nonce: str, *, has_base: bool) -> str:
         f"default-src 'self'; script-src 'self'; {style}; img-src 'self' data: blob:; media-src 'self' blob:; "
         "font-src 'self'; connect-src 'self'; worker-src 'self'; frame-src 'self'; object-src 'none'; "
         f"base-uri {base}; form-action 'none'; frame-ancestors 'none'"
+    )
+
+
+def figure_policy(nonce: str) -> str:
+    """Return the policy of a frame without an origin in which a figure is drawn: it runs one script, reaches nothing.
+
+    The script has a nonce as Safari does not take 'self' to name this server there; Chromium and Firefox do.
+    """
+    return (
+        f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'unsafe-inline'; img-src data: blob:; "
+        "connect-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'; sandbox allow-scripts"
     )
 
 

@@ -14,14 +14,16 @@ from starlette.responses import Response
 
 from runstone_writer.layout import is_safe_hash
 
-from .headers import FIGURE, STREAM_WORKER, page_policy
+from .headers import STREAM_WORKER, figure_policy, page_policy
 from .notice import HTML, notice
 
 ROUTES = (
     "/", "/runs", "/metrics", "/compare", "/images", "/audios", "/texts", "/figures", "/distributions", "/views",
 )  # fmt: skip
 BASE = "/__BASE__/"  # what stands in the built page where the base path goes,
-NONCE = "__NONCE__"  # and where the word goes by which a style is known to be the page's own
+NONCE = (
+    "__NONCE__"  # and where the word goes by which a style, or the script of a figure, is known to be its own
+)
 FOREVER = "public, max-age=31536000, immutable"
 LARGEST = 64 * 1024 * 1024  # bytes of a file of the page
 
@@ -66,8 +68,7 @@ class Pages:
     def __init__(self, folder: str, base_path: str) -> None:
         self._base_path = base_path
         self._files = dict(_listed(folder))
-        document = self._files.pop("/index.html", None)
-        self._document = "" if document is None else document.bodies[""].decode()
+        self._document, self._figure = map(self._template, ("/index.html", _FIGURE))
 
     @property
     def is_built(self) -> bool:
@@ -80,7 +81,7 @@ class Pages:
 
     def is_public(self, path: str) -> bool:
         """Tell whether a path is a part of the page, which says nothing of the repository."""
-        return self.is_page(path) or path in self._files
+        return self.is_page(path) or path in self._files or (path == _FIGURE and bool(self._figure))
 
     def is_figure_script(self, path: str) -> bool:
         """Tell whether a path is that of the script which draws figures, in a frame that has no origin."""
@@ -91,6 +92,8 @@ class Pages:
         path = request.scope["path"]
         if self.is_page(path):
             return self._page()
+        if path == _FIGURE and self._figure:
+            return self._frame()
         file = self._files.get(path)
         return None if file is None else _sent(file, path, request.headers.get("accept-encoding", ""))
 
@@ -104,7 +107,7 @@ class Pages:
         if not self.is_built:
             text, nonce = _MISSING.format(base=html.escape(self._base_path)), ""
         else:
-            nonce = secrets.token_urlsafe(18)
+            nonce = _new_nonce()
             text = self._document.replace(BASE, html.escape(f"{self._base_path}/")).replace(NONCE, nonce)
             nonce = nonce if NONCE in self._document else ""
         headers = {
@@ -112,6 +115,24 @@ class Pages:
             "cache-control": "no-cache",
         }
         return Response(text, headers=headers, media_type=HTML)
+
+    def _frame(self) -> Response:
+        nonce = _new_nonce()
+        headers = {
+            "content-security-policy": figure_policy(nonce),
+            "cache-control": "no-cache",
+            "x-frame-options": "SAMEORIGIN",
+        }
+        return Response(self._figure.replace(NONCE, nonce), headers=headers, media_type=HTML)
+
+    def _template(self, path: str) -> str:
+        """Take a document in which something is filled in each time from among the files; empty if it is not there."""
+        file = self._files.pop(path, None)
+        return "" if file is None else file.bodies[""].decode()
+
+
+def _new_nonce() -> str:
+    return secrets.token_urlsafe(18)
 
 
 def _sent(file: _File, path: str, accepted: str) -> Response:
@@ -132,9 +153,7 @@ def _sent(file: _File, path: str, accepted: str) -> Response:
 
 
 def _own_headers(path: str) -> dict[str, str]:
-    """Return what the frame of figures, its script and the worker have in place of the headers of all replies."""
-    if path == _FIGURE:
-        return {"content-security-policy": FIGURE, "x-frame-options": "SAMEORIGIN"}
+    """Return what the script of figures and the worker have in place of the headers of all replies."""
     if _FIGURE_SCRIPT.fullmatch(path):
         return {"cross-origin-resource-policy": "cross-origin"}  # what has no origin is of another site
     if _STREAM_WORKER.fullmatch(path):
