@@ -5,6 +5,7 @@ import { Router } from "wouter";
 import { App } from "./App";
 import { ApiError } from "./api/client";
 import { askForNames } from "./components/query/names";
+import { settleLanguage } from "./language";
 import "./theme.css";
 
 // Data goes stale when the server says so (api/live.ts), and not by the clock.
@@ -18,6 +19,7 @@ const client = new QueryClient({
   },
 });
 
+settleLanguage();
 const base = new URL(document.baseURI).pathname.replace(/\/$/, "");
 const root = document.getElementById("root");
 if (root !== null) {
