@@ -208,6 +208,22 @@ def repo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture
+def training_run(tmp_path: Path) -> Iterator[tuple[Path, str, Path]]:
+    """A process that trains: its repository, its run, and the file that ends it. Both are there before it begins."""
+    repo, end = tmp_path / "repo", tmp_path / "end"
+    Repo(repo, init=True)
+    command = [sys.executable, str(Path(training.__file__)), str(repo), str(end)]
+    process = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    yield repo, process, end
+    end.touch()
+    process.stdin.close()
+    process.stdout.close()
+    assert process.wait(timeout=60) == 0
+
+
 @pytest.fixture(scope="session")
 def bad(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """Hostile names; and the run that has all of them."""

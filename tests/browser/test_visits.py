@@ -1,17 +1,6 @@
 """Ways in: a wrong address, a base path, a token; and a run that is seen while it is written."""
 
-import subprocess
-import sys
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-import training
-
-from runstone import Repo
 
 pytestmark = [pytest.mark.slow, pytest.mark.checkout]
 
@@ -43,22 +32,6 @@ def test_with_a_token_only_who_has_it_gets_in(repo, up, browser, wide):
     other.goto(page.url)
     assert other.evaluate("fetch('api/project').then(reply => reply.status)") == 401
     other.context.close()
-
-
-@pytest.fixture
-def training_run(tmp_path: Path) -> Iterator[tuple[Path, str, Path]]:
-    """A process that trains: its repository, its run, and the file that ends it. Both are there before it begins."""
-    repo, end = tmp_path / "repo", tmp_path / "end"
-    Repo(repo, init=True)
-    command = [sys.executable, str(Path(training.__file__)), str(repo), str(end)]
-    process = subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    )
-    yield repo, process, end
-    end.touch()
-    process.stdin.close()
-    process.stdout.close()
-    assert process.wait(timeout=60) == 0
 
 
 def test_a_training_run_is_seen_while_it_is_written(training_run, up, wide, keep):
