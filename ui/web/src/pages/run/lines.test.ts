@@ -73,6 +73,17 @@ describe("pages of lines", () => {
     const page = await fetched({ after: -1, through: Number.POSITIVE_INFINITY }, 10, server(all));
     expect(page.lines.at(-1)?.text).toBe("49");
   });
+  it("ask once for a range, and for no more than it has", async () => {
+    const all = numbered(5000);
+    const asked: [number, number][] = [];
+    const ask = (after: number, limit: number) => {
+      asked.push([after, limit]);
+      return server(all)(after, limit);
+    };
+    const page = await fetched({ after: 2999, through: 4000 }, 10_000, ask);
+    expect(page.lines).toEqual(all.slice(3000, 4001));
+    expect(asked).toEqual([[2999, 1002]]);
+  });
 });
 
 describe("find", () => {

@@ -70,20 +70,22 @@ export interface Reply {
   total: number;
 }
 
-/** Ask for all lines of a range, as often as it takes; `ask` gives the first `limit` lines behind a step. */
+/** Ask for all lines of a range, as often as it takes; `ask` gives the first lines behind a step, at most `limit`. */
 export async function fetched(
   range: Range,
   limit: number,
   ask: (after: number, limit: number) => Promise<Reply>,
 ): Promise<Page> {
+  // one more than a line for each number: that one shows that nothing of the range is missing
+  const most = Math.min(limit, Math.ceil(range.through - range.after) + 1);
   let lines: Line[] = [];
   let after = range.after;
   for (;;) {
-    const reply = await ask(after, limit);
+    const reply = await ask(after, most);
     const last = reply.lines.at(-1);
     const from = after;
     lines = [...lines.filter(({ step }) => step <= from), ...reply.lines];
-    if (last === undefined || reply.lines.length < limit || last.step > range.through) {
+    if (last === undefined || reply.lines.length < most || last.step > range.through) {
       return { ...range, lines: lines.filter(({ step }) => step <= range.through), total: reply.total };
     }
     // the reply may end within its last step: that one is asked for again, unless it is all that there was
