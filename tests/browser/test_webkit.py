@@ -156,10 +156,11 @@ def test_a_query_is_written_completed_and_asked(repo, shared, window):
     window.go(f"{shared(repo)}runs")
     window.one(".cm-content").click()
     offers = ".cm-tooltip-autocomplete li"
+    first = "return document.querySelector('.cm-completionLabel')?.textContent"
     window.type("run.")
-    window.until(lambda: window.ask(f"return document.querySelectorAll('{offers}').length") > 1)
+    window.until(lambda: window.ask(first))
     window.type("see")  # its place is measured anew
-    window.until(lambda: window.ask(f"return document.querySelectorAll('{offers}').length") == 1)
+    window.until(lambda: window.ask(first) == "run.seed")
     seen = f"""
         const done = arguments[0], isSeen = () => {{
             const item = document.querySelector('{offers}'), box = item.getBoundingClientRect();
