@@ -287,6 +287,7 @@ def sweep(
         random.Random(options.seed).shuffle(plan)  # what an interrupted campaign has done is a sample of all
     else:
         plan = drawn(options, may_end=may_end)
+    row.figures[f"{what} points"] = len(plan)
     for fault, ends in plan:
         done = trial(fault, ends)
         row.trials += 1
