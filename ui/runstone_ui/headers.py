@@ -13,7 +13,6 @@ SANDBOXED = f"sandbox; {NOTHING}"
 # The worker that has the stream for several tabs asks this server, and does nothing else.
 STREAM_WORKER = NOTHING.replace(";", "; connect-src 'self';", 1)
 
-
 _FEATURES = (
     "accelerometer", "autoplay", "camera", "display-capture", "geolocation", "gyroscope", "hid",
     "magnetometer", "microphone", "midi", "payment", "publickey-credentials-get", "screen-wake-lock", "serial", "usb",

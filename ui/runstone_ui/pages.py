@@ -20,10 +20,8 @@ from .notice import HTML, notice
 ROUTES = (
     "/", "/runs", "/metrics", "/compare", "/images", "/audios", "/texts", "/figures", "/distributions", "/views",
 )  # fmt: skip
-BASE = "/__BASE__/"  # what stands in the built page where the base path goes,
-NONCE = (
-    "__NONCE__"  # and where the word goes by which a style, or the script of a figure, is known to be its own
-)
+# What stands in the built page where the base path goes, and the word by which a style, or a figure's script, is known.
+BASE, NONCE = "/__BASE__/", "__NONCE__"
 FOREVER = "public, max-age=31536000, immutable"
 LARGEST = 64 * 1024 * 1024  # bytes of a file of the page
 
