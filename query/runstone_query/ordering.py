@@ -41,6 +41,7 @@ class Order:
         query = None if order_by is None else parse(order_by, entity)
         self._value = None if query is None else compile_query(query)
         self.field = None if query is None or entity is not None else sole_field(query)
+        self.is_void = False  # there were some to sort, and none had a value
 
     @property
     def fields(self) -> list[Field]:
@@ -78,6 +79,7 @@ class Order:
                 last.append(place)
             else:
                 ranked.append((rank, place))
+        self.is_void = bool(values) and not ranked
         ranked.sort(key=_RANK, reverse=self.descending)
         return ([place for _, place in ranked] + last)[self.part]
 

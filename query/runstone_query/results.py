@@ -31,7 +31,7 @@ from .report import QueryReportMode
 from .run import StoredRun
 from .selection import Explanation, Matches, Rows, Selection
 from .sequences import CLASSES, KINDS, Sequence, class_of
-from .suggestions import hints
+from .suggestions import hints, order_hints
 from .views import RunView, SequenceView
 
 if TYPE_CHECKING:
@@ -77,8 +77,12 @@ class Result:
 
     @property
     def hints(self) -> list[str]:
-        """What may be wrong with a query that nothing matches: names that nothing in the repository has."""
+        """What may be wrong with a query that nothing matches, or that sorts by what no match has: names that nothing
+        in the repository has.
+        """
         how = self.explain()
+        if self._order.is_void:
+            return order_hints(self._order.fields, self._repo.snapshots.known())
         if how.matched or not how.runs:
             return []
         return hints(self._query, self._fields, self._repo.snapshots.known())

@@ -11,14 +11,17 @@ import orjson
 
 from runstone_indexer.generation import Generation
 from runstone_writer.errors import QueryError
-from runstone_writer.values import show_key
+from runstone_writer.state import sequence_identity
+from runstone_writer.values import decode, show_key
 
 from .aimql import Query
 from .fields import Field, Parameter, Summarised
 from .overlay import Tail
+from .views import PROPERTIES, SEQUENCE_PROPERTIES
 
 CLOSE = 0.75  # how alike two names have to be, as difflib measures it
 LOOKED_AT = 20_000  # names
+CONTEXTS = 3  # of a sequence, that are shown
 
 Path = tuple[str, ...]
 
@@ -29,6 +32,7 @@ class Known:
 
     paths: dict[Path, None] = field(default_factory=dict)
     sequences: dict[str, None] = field(default_factory=dict)
+    identities: dict[tuple[str, str], None] = field(default_factory=dict)  # of name and context
 
     @classmethod
     def of(cls, generation: Generation | None, tails: dict[str, Tail]) -> Known:
@@ -37,9 +41,12 @@ class Known:
             for key in file.table.keys():  # noqa: SIM118 - it is no dictionary
                 known._add_key(key)
             known.sequences.update(dict.fromkeys(label.name for label in file.labels.labels))
+            known.identities.update(dict.fromkeys(label.identity[:2] for label in file.labels.labels))
         for tail in tails.values():
             known.paths.update(dict.fromkeys(_paths(tail.state.params.tree(), ())))
-            known.sequences.update(dict.fromkeys(sequence.name for sequence in tail.state.sequences))
+            for sequence in tail.state.sequences:
+                known.sequences[sequence.name] = None
+                known.identities[sequence_identity(sequence.name, sequence.context)] = None
         return known
 
     def _add_key(self, key: bytes) -> None:
@@ -52,6 +59,8 @@ class Known:
 
     def path_like(self, path: Path) -> str | None:
         """Return the parameter that a path may have been meant for, as a query writes it."""
+        if len(path) == 1 and (own := difflib.get_close_matches(path[0], PROPERTIES, 1, CLOSE)):
+            return _written((own[0],))
         same = [known for known in self.paths if known[-1].lower() == path[-1].lower() and known != path]
         if same:
             return _written(min(same, key=lambda known: (len(known), known)))
@@ -80,17 +89,39 @@ def improved(error: QueryError, known: Known) -> QueryError:
 
 def hints(query: Query, fields: list[Field], known: Known) -> list[str]:
     """Return a sentence about each name in a query that nothing in the repository has."""
-    found = []
-    for named in fields:
-        if isinstance(named, Parameter) and named.path not in known.paths:
-            found.append(_sentence(f"No run has `{_written(named.path)}`", known.path_like(named.path)))
-        elif isinstance(named, Summarised) and named.identity[0] not in known.sequences:
-            name = named.identity[0]
-            found.append(_sentence(f"No sequence is called {name!r}", _quoted(known.sequence_like(name))))
+    found = [sentence for named in fields if (sentence := _about(named, known)) is not None]
     for name in _sequence_names(query):
         if name not in known.sequences:
             found.append(_sentence(f"No sequence is called {name!r}", _quoted(known.sequence_like(name))))
+    for name in _sequence_attributes(query):
+        close = difflib.get_close_matches(name, SEQUENCE_PROPERTIES, 1)
+        meant = f"{query.entity}.{close[0]}" if close else None
+        found.append(_sentence(f"There is no `{query.entity}.{name}`", meant))
     return list(dict.fromkeys(found))
+
+
+def order_hints(fields: list[Field], known: Known) -> list[str]:
+    """Return a sentence about each name that nothing has, of those that were to be sorted by."""
+    about = [sentence for named in fields if (sentence := _about(named, known)) is not None]
+    return [f"Not sorted: {sentence}" for sentence in about]
+
+
+def _about(named: Field, known: Known) -> str | None:
+    """Say what nothing has of what a query names; None if something may have it."""
+    if isinstance(named, Parameter) and named.path not in known.paths:
+        if named.path == ("status",):
+            return "No run has `run.status`. The status is no part of a query: `runstone runs ls --status`."
+        return _sentence(f"No run has `{_written(named.path)}`", known.path_like(named.path))
+    if not isinstance(named, Summarised) or named.identity in known.identities:
+        return None
+    name = named.identity[0]
+    contexts = sorted(context for called, context in known.identities if called == name)
+    if not contexts:
+        return _sentence(f"No sequence is called {name!r}", _quoted(known.sequence_like(name)))
+    shown = [decode(orjson.loads(context)) for context in contexts[:CONTEXTS]]
+    there = ", ".join(repr(context) if context else "none" for context in shown)
+    more = f" and {len(contexts) - len(shown):,} more" if len(contexts) > len(shown) else ""
+    return f"No sequence {name!r} has that context. There are: {there}{more}."
 
 
 def _sentence(fact: str, meant: str | None) -> str:
@@ -122,3 +153,12 @@ def _sequence_names(query: Query) -> Iterator[str]:
                 ast.Attribute(ast.Name(root), "name"), [ast.Eq()], [ast.Constant(str(name))]
             ) if root == query.entity:
                 yield name
+
+
+def _sequence_attributes(query: Query) -> Iterator[str]:
+    """Yield each attribute of the sequence that none has."""
+    for node in ast.walk(query.tree):
+        match node:
+            case ast.Attribute(ast.Name(root), name) if root == query.entity != "run":
+                if name not in SEQUENCE_PROPERTIES and name != "get":
+                    yield name
