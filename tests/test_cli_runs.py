@@ -142,6 +142,16 @@ def test_a_run_that_is_not_there_is_told(repo, text):
     assert done.stderr.startswith(f"runstone: there is no deleted run {text!r}")
 
 
+def test_a_run_that_was_deleted_is_told_to_be_so_by_its_hash_or_the_beginning_of_it(repo):
+    path, hashes = repo
+    runstone("runs", "rm", hashes["a"], "--yes", "--repo", path)
+    for text in (hashes["a"], hashes["a"][:12]):
+        for command in (["runs", "show"], ["runs", "rm", "--yes"], ["runs", "archive"], ["history"]):
+            done = runstone(*command, "--repo", path, "--", text, code=1)
+            assert done.stderr.startswith(f"runstone: run {hashes['a']} in ")
+            assert f"was deleted\n`runstone runs restore {hashes['a']}` brings it back." in done.stderr
+
+
 def test_runs_rm_asks_and_deletes(repo):
     path, hashes = repo
     refused = runstone("runs", "rm", hashes["a"], hashes["b"], "--repo", path, text="n\n", code=1)

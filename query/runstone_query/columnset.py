@@ -71,11 +71,21 @@ class ColumnSet:
             values = _joined(parts)
             if name == TIME:
                 values = [datetime.fromtimestamp(time) for time in values.tolist()]
-            columns[name] = pandas.Series(values, dtype=_dtype(values))
+            columns[name] = self._pandas_series(values)
         for name, values in self._repeated.items():
-            repeated = pandas.Series(values, dtype=_dtype(values)).take(rows)
-            columns[name] = repeated.reset_index(drop=True)
-        return pandas.DataFrame(columns)
+            columns[name] = self._pandas_series(values).take(rows).reset_index(drop=True)
+        frame = pandas.DataFrame(dict(enumerate(columns.values())))
+        try:
+            frame.columns = pandas.Index(list(columns))
+        except UnicodeEncodeError:
+            frame.columns = pandas.Index(list(columns), dtype=object)
+        return frame
+
+    def _pandas_series(self, values: Any) -> Any:
+        try:
+            return self._module.Series(values, dtype=_dtype(values))
+        except UnicodeEncodeError:  # half of a surrogate pair, which texts of pandas cannot hold since Arrow holds them
+            return self._module.Series(values, dtype=object)
 
     # -- polars ----------------------------------------------------------------------------------------
 

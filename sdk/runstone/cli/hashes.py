@@ -31,9 +31,19 @@ def short_hashes(hashes: Iterable[str], total: int) -> dict[str, str]:
 
 
 def find_run(repo: Repo, text: str) -> StoredRun:
-    """Return the run whose hash is or starts with `text`. Raises MissingRunError, UsageError if several do."""
-    run = repo.get_run(find_hash(repo.layout, text, repo.run_exists))
-    return _missing(text) if run is None else run
+    """Return the run whose hash is or starts with `text`. Raises UsageError if several do.
+
+    Raises DeletedRunError if it was deleted, MissingRunError if there is none.
+    """
+    try:
+        run_hash = find_hash(repo.layout, text, repo.run_exists)
+    except MissingRunError:
+        run_hash = find_hash(repo.layout, text)
+    run = repo.get_run(run_hash)
+    if run is None:
+        repo.record(run_hash)  # says why
+        _missing(text)
+    return run
 
 
 def find_hash(layout: Layout, text: str, wanted: Callable[[str], bool] = lambda _: True) -> str:
