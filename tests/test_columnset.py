@@ -165,3 +165,17 @@ def test_a_time_is_that_of_the_point(repo):
     (metric,) = repo.query_metrics("metric.name == 'loss'")
     first = metric.dataframe(backend="polars")["time"][0]
     assert first == datetime.fromtimestamp(metric.timestamps.first_value(), UTC)
+
+
+@pytest.mark.parametrize("backend", ["pandas", "polars", "arrow"])
+def test_half_of_a_surrogate_pair_in_one_run_leaves_the_frame_of_all_runs_alone(tmp_path, backend):
+    pytest.importorskip({"arrow": "pyarrow"}.get(backend, backend))
+    with Run(repo=tmp_path, **QUIET) as run:
+        run["path"] = "caf\udce9.txt"  # what os.fsdecode() gives for a name that is no UTF-8
+        run["odd \ud800"] = "key"
+    with Run(repo=tmp_path, **QUIET) as run:
+        run["path"] = "plain.txt"
+    found = rows_of(Repo(tmp_path).query_runs("").dataframe(backend=backend), backend)
+    texts = {value for row in found for value in row.values() if isinstance(value, str) and ".txt" in value}
+    assert texts == {"plain.txt", "caf\udce9.txt" if backend == "pandas" else "caf\\udce9.txt"}
+    assert any("odd" in name and row[name] == "key" for row in found for name in row)

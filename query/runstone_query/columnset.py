@@ -84,7 +84,9 @@ class ColumnSet:
     def _pandas_series(self, values: Any) -> Any:
         try:
             return self._module.Series(values, dtype=_dtype(values))
-        except UnicodeEncodeError:  # half of a surrogate pair, which texts of pandas cannot hold since Arrow holds them
+        except (
+            UnicodeEncodeError
+        ):  # half of a surrogate pair, which texts of pandas cannot hold since Arrow holds them
             return self._module.Series(values, dtype=object)
 
     # -- polars ----------------------------------------------------------------------------------------
@@ -103,6 +105,7 @@ class ColumnSet:
         return polars.DataFrame(columns)
 
     def _polars_series(self, name: str, values: Any) -> Any:
+        name = _text(name)
         if isinstance(values, np.ndarray):
             return self._module.Series(name, values)
         kind, values = _typed(values)
@@ -120,13 +123,13 @@ class ColumnSet:
             else:
                 columns[name] = _arrow_array(values)
         for name, values in self._repeated.items():
-            columns[name] = _arrow_array(values).take(arrow.array(rows))
+            columns[_text(name)] = _arrow_array(values).take(arrow.array(rows))
         return arrow.table(columns)
 
 
 def arrow_table(columns: dict[str, list[Any]]) -> Any:
     """Return columns as a table of Arrow, each of one type (see `_typed`). Raises ImportError without pyarrow."""
-    return _imported("arrow").table({name: _arrow_array(values) for name, values in columns.items()})
+    return _imported("arrow").table({_text(name): _arrow_array(values) for name, values in columns.items()})
 
 
 def _arrow_array(values: Any) -> Any:
