@@ -50,6 +50,23 @@ def test_query_prints_json_with_everything(repo):
     }  # fmt: skip
 
 
+def test_columns_are_asked_for_as_a_query_writes_them_too(repo):
+    path, _ = repo
+
+    def asked(*command):
+        done = runstone("query", *command, "--json", "--repo", path)
+        assert "None of them" not in done.stderr
+        return lines_of_json(done.stdout)
+
+    (row, *_) = asked("--columns", "run.name,run.hparams.learning_rate,hparams.learning_rate")
+    assert row == {"run.name": "c", "run.hparams.learning_rate": 0.3, "hparams.learning_rate": 0.3}
+    (row, *_) = asked("--metrics", "--columns", "metric.name,metric.last,hparams.learning_rate,run.name,run")
+    assert row["run.name"] == "c"
+    assert row["hparams.learning_rate"] == 0.3
+    (same, *_) = asked("--metrics", "--columns", "name,last")
+    assert (row["metric.name"], row["metric.last"]) == (same["name"], same["last"])
+
+
 def test_query_prints_csv_with_every_column(repo):
     path, hashes = repo
     make_run(path, 'd, "e"', 0.4, layers=[1, 2], only=True)

@@ -19,8 +19,8 @@ This page is made by `python tools/docs/cli.py` from what the program itself say
 
 Data goes to stdout, notes and errors go to stderr. With `--json` every line of stdout is one JSON value: NaN,
 infinities and integers beyond 64 bits are strings in it, and nothing is cut. Tables are as wide as the terminal (or
-`$COLUMNS`) at most; into a pipe they are printed in full. Control characters in names and values are shown as
-escapes, in tables and in JSON.
+`$COLUMNS`) at most, and into a pipe as wide as it takes; their numbers have six digits, where `--json` and `--csv` have
+all. Control characters in names and values are shown as escapes, in tables and in JSON.
 
 A run is named by its hash, or by any beginning of it that no other run has.
 

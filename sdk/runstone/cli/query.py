@@ -56,7 +56,7 @@ Row = dict[str, Any]
 @click.option("--metrics", is_flag=True, help="Ask for metrics; `metric` stands for each.")
 @click.option(
     "--columns",
-    help="What to show, by commas: properties, and parameters such as hparams.lr (of a metric: run.hparams.lr).",
+    help="What to show, by commas: properties, and parameters such as hparams.lr (or run.hparams.lr).",
 )
 @click.option("--order-by", metavar="EXPRESSION", help="Sort by that, such as run.hparams.lr or metric.min.")
 @click.option("--descending", is_flag=True, help="The highest first.")
@@ -109,6 +109,7 @@ def query(
             expression, order_by=order_by, descending=descending, limit=limit, offset=offset
         )
         rows = [_run_row(run, asked, whole=as_json and not asked) for run in result]
+    _spell(rows, asked, "metric." if metrics else "run.")
     missing: list[str] = []
     if as_json:
         for row in rows:
@@ -153,9 +154,19 @@ def _run_row(run: StoredRun, asked: list[str], *, whole: bool) -> Row:
 def _metric_row(metric: Metric, asked: list[str]) -> Row:
     row = {"run": metric.run.hash, "name": metric.name, "context": metric.context.to_dict()}
     row |= {name: metric.summary(name) for name in METRIC_SUMMARIES}
-    if any(name.startswith("run.") for name in asked):
+    if any(name not in row for name in asked):
         row |= {f"run.{name}": value for name, value in run_row(metric.run).items()}
     return row
+
+
+def _spell(rows: list[Row], asked: list[str], prefix: str) -> None:
+    """Let columns be asked for as a query writes them, and those of a metric's run without `run.`, too."""
+    for row in rows:
+        for name in asked:
+            if name not in row:
+                found = next((n for n in (name.removeprefix(prefix), f"run.{name}") if n in row), None)
+                if found is not None:
+                    row[name] = row[found]
 
 
 def _chosen(rows: list[Row], asked_for: str) -> list[str]:
