@@ -59,3 +59,15 @@ def test_an_item_with_progress_is_one_too(repo):
         ("b", 5, (1, 2)),
         ("a", 5, (2, 2)),
     ]
+
+
+def test_a_run_says_which_parameters_it_has_and_is_no_list_of_them(tmp_path):
+    with Run(repo=tmp_path, system_tracking_interval=None, capture_terminal_logs=False) as run:
+        run["hparams"] = {"lr": None}
+        for one in (run, Repo(tmp_path).get_run(run.hash)):
+            assert "hparams" in one
+            assert ("hparams", "lr") in one
+            assert ("hparams", "rl") not in one
+            assert "lr" not in one
+            with pytest.raises(TypeError, match="not iterable"):
+                list(one)

@@ -28,8 +28,16 @@ if TYPE_CHECKING:
     from .sequences import Audios, Distributions, Figures, Images, Metric, Sequence, Texts
 
 
+_NONE = object()
+
+
 class Run(WritingRun):
     __doc__ = WritingRun.__doc__
+    __iter__ = None  # otherwise Python would ask for the parameters 0, 1, 2, ...
+
+    def __contains__(self, key: Any) -> bool:
+        """Whether there is a parameter `key`, such as "lr" or ("hparams", "lr"); as in a query."""
+        return self.get(key, _NONE, resolve_objects=True) is not _NONE
 
     @cached_property
     def repo(self) -> Repo:
