@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -158,6 +159,19 @@ def test_a_place_inside_of_the_repository_is_refused(tmp_path, repo):
     for place in (repo.path, repo.layout.root, Path(repo.layout.root) / "logs"):
         with pytest.raises(UsageError, match="where the repository itself is"):
             repo.backup(place)
+
+
+def test_a_repository_with_other_runs_alone_is_refused_and_stays_as_it_is(tmp_path, repo):
+    other = open_repo(tmp_path / "other", create=True)
+    write_run(other, 77, points=5)
+    before = logs(Repo(tmp_path / "other"))
+    with pytest.raises(UsageError, match="none of them is one of these 3") as caught:
+        repo.backup(tmp_path / "other")
+    assert "earlier backup" in caught.value.hint
+    assert logs(Repo(tmp_path / "other")) == before
+    for path in Path(repo.layout.logs).iterdir():
+        shutil.rmtree(path)
+    assert Repo(repo.path).backup(tmp_path / "other").runs == 1  # there is nothing to be mixed up
 
 
 def test_a_backup_of_a_medium_that_cannot_be_written(tmp_path, repo):

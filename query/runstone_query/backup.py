@@ -53,6 +53,7 @@ def back_up(source: Layout, dest: str | os.PathLike[str], progress: Progress | N
     if there == here or there.startswith(here + os.sep) or here.startswith(there + os.sep):
         raise UsageError(f"{dest} is where the repository itself is", hint="Give another folder.")
     target = open_repo(dest, create=True)
+    _check_runs(source, target, dest)
     done = Backup(os.path.dirname(target.root))
     # Where each log ends is decided before the blobs are copied, and the logs come last: so at every moment the
     # blobs that the backup's logs name are there, as a writer puts a blob in place before the line that names it.
@@ -94,6 +95,16 @@ def _remove_torn(here: str, there: str, end: int) -> None:
         is_same = checksum(here, common) == checksum(there, common)
         if not is_same and intact(here, 0, common) and not intact(there, 0, common):
             os.unlink(there)
+
+
+def _check_runs(source: Layout, target: Layout, dest: str | os.PathLike[str]) -> None:
+    """Refuse what has runs, and none of ours: two repositories that are mixed can only be told apart run by run."""
+    theirs = set(target.runs())
+    if theirs and theirs.isdisjoint(ours := set(source.runs())) and ours:
+        raise UsageError(
+            f"{os.fspath(dest)} is a repository with {len(theirs):,} runs, and none of them is one of these {len(ours):,}",
+            hint="Give the folder of an earlier backup, or one that is not there. `runstone runs copy` adds runs.",
+        )
 
 
 def _ends(source: Layout, done: Backup) -> Iterator[tuple[str, str, int]]:

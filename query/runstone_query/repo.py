@@ -387,7 +387,8 @@ class Repo:
         The copy is a repository: all logs up to the last line that was whole when the call began, and all blobs;
         no index. Runs may be written meanwhile. What is copied is durable and was read back and compared. Nothing
         is removed from a backup: runs that `gc` has removed here stay there. Returns what was done, with the
-        problems that were met. Raises UsageError for a folder inside of the repository.
+        problems that were met. Raises UsageError for a folder inside of the repository, and for a
+        repository that has other runs alone.
         """
         from .backup import back_up  # noqa: PLC0415 - few need it
 
