@@ -99,10 +99,12 @@ def _remove_torn(here: str, there: str, end: int) -> None:
 
 def _check_runs(source: Layout, target: Layout, dest: str | os.PathLike[str]) -> None:
     """Refuse what has runs, and none of ours: two repositories that are mixed can only be told apart run by run."""
-    theirs = set(target.runs())
-    if theirs and theirs.isdisjoint(ours := set(source.runs())) and ours:
+    if any(source.holds(run) for run in target.runs()):  # as a rule, the first one tells
+        return
+    theirs, ours = sum(1 for _ in target.runs()), sum(1 for _ in source.runs())
+    if theirs and ours:
         raise UsageError(
-            f"{os.fspath(dest)} is a repository with {len(theirs):,} runs, and none of them is one of these {len(ours):,}",
+            f"{os.fspath(dest)} is a repository with {theirs:,} runs, and none of them is one of these {ours:,}",
             hint="Give the folder of an earlier backup, or one that is not there. `runstone runs copy` adds runs.",
         )
 
