@@ -78,6 +78,12 @@ def test_a_query_that_nothing_matches_says_which_names_nothing_has(repo, query, 
     assert repo.query_runs(query).hints == hints
 
 
+def test_a_parameter_of_that_very_name_is_meant_before_a_property_that_is_like_it(tmp_path):
+    with Run(repo=tmp_path, **QUIET) as run:
+        run["hparams"] = {"names": 1}
+    assert "`run.hparams.names`" in Repo(tmp_path).query_runs("run.names == 2").hints[0]
+
+
 def test_names_of_sequences_are_known_too(repo):
     assert repo.query_metrics("metric.name == 'acuracy'").hints == [
         "No sequence is called 'acuracy'. Did you mean `'accuracy'`?"

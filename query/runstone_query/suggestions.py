@@ -59,11 +59,11 @@ class Known:
 
     def path_like(self, path: Path) -> str | None:
         """Return the parameter that a path may have been meant for, as a query writes it."""
-        if len(path) == 1 and (own := difflib.get_close_matches(path[0], PROPERTIES, 1, CLOSE)):
-            return _written((own[0],))
         same = [known for known in self.paths if known[-1].lower() == path[-1].lower() and known != path]
         if same:
             return _written(min(same, key=lambda known: (len(known), known)))
+        if len(path) == 1 and (own := difflib.get_close_matches(path[0], PROPERTIES, 1, CLOSE)):
+            return _written((own[0],))
         names = {".".join(known): known for known in list(self.paths)[:LOOKED_AT]}
         close = difflib.get_close_matches(".".join(path), names, 1, CLOSE)
         return _written(names[close[0]]) if close else None
