@@ -84,9 +84,8 @@ class ColumnSet:
     def _pandas_series(self, values: Any) -> Any:
         try:
             return self._module.Series(values, dtype=_dtype(values))
-        except (
-            UnicodeEncodeError
-        ):  # half of a surrogate pair, which texts of pandas cannot hold since Arrow holds them
+        except UnicodeEncodeError:
+            # Half of a surrogate pair: texts of pandas cannot have it since Arrow holds them.
             return self._module.Series(values, dtype=object)
 
     # -- polars ----------------------------------------------------------------------------------------

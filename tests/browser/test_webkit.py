@@ -1,7 +1,7 @@
 """The page in the engine of Safari: WebKitGTK, driven by its own WebDriver, on a display that nobody sees.
 
-Playwright brings Chromium's protocol only to a browser of the system; what the other tests check at length in
-Chromium is checked here where the engines differ.
+Playwright has WebKit only in a build of its own, so this is Selenium. What the other tests check at length in Chromium is
+checked here where the engines differ.
 """
 
 import os

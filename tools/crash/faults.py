@@ -1,6 +1,6 @@
 """Calls that fail: every kind of call, with every error, at the Nth time, once and for ever.
 
-    python tools/crash/faults.py                        # all points; a day, of which most is watching
+    python tools/crash/faults.py                        # all points; some five hours
     python tools/crash/faults.py --only writer --trials 50 --seed 7
 
 What fails is what the repository's files are asked for (failing.py); N grows until the work is done without

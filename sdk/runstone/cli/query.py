@@ -154,7 +154,7 @@ def _run_row(run: StoredRun, asked: list[str], *, whole: bool) -> Row:
 def _metric_row(metric: Metric, asked: list[str]) -> Row:
     row = {"run": metric.run.hash, "name": metric.name, "context": metric.context.to_dict()}
     row |= {name: metric.summary(name) for name in METRIC_SUMMARIES}
-    if any(name not in row for name in asked):
+    if any(name.removeprefix("metric.") not in row for name in asked):
         row |= {f"run.{name}": value for name, value in run_row(metric.run).items()}
     return row
 
